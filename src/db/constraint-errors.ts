@@ -1,0 +1,44 @@
+// What a database failure means to a caller: constraint name → error code, and which failures say "the database is away".
+import { AppError, type ErrorCode } from '../domain/errors.ts';
+
+const CODE_BY_CONSTRAINT: Readonly<Record<string, ErrorCode>> = {
+  apps__code: 'app.code_taken',
+  apps__client_key: 'app.client_key_taken',
+};
+
+// PostgreSQL's classes 08 (connection), 53 (resources) and 57P (stopping, starting), and Node's network codes.
+const AWAY =
+  /^(08...|53...|57P..|25006|ECONNREFUSED|ECONNRESET|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|ENOENT)$/;
+const AWAY_MESSAGES =
+  /timeout exceeded when trying to connect|Connection terminated|Query read timeout|statement timeout|Cannot use a pool after calling end|connection error and is not queryable/i;
+
+/** Follows a driver error through the layers that wrapped it. */
+function causes(err: unknown): readonly Record<string, unknown>[] {
+  const chain: Record<string, unknown>[] = [];
+  let current: unknown = err;
+  while (typeof current === 'object' && current !== null && chain.length < 10) {
+    const link = current as Record<string, unknown>;
+    chain.push(link, ...(Array.isArray(link['errors']) ? (link['errors'] as Record<string, unknown>[]) : []));
+    current = link['cause'];
+  }
+  return chain;
+}
+
+/**
+ * Turns a driver's error into ours. A database that is away says nothing about whether the last statement was
+ * committed: callers that depend on it must look.
+ */
+export function toAppError(err: unknown): unknown {
+  if (err instanceof AppError) return err;
+  const chain = causes(err);
+  for (const link of chain) {
+    const code = typeof link['constraint'] === 'string' ? CODE_BY_CONSTRAINT[link['constraint']] : undefined;
+    if (code) return new AppError(code, { cause: err });
+  }
+  const isAway = chain.some(
+    (link) =>
+      AWAY.test(String(link['code'] ?? '')) ||
+      (typeof link['message'] === 'string' && AWAY_MESSAGES.test(link['message'])),
+  );
+  return isAway ? new AppError('gateway.database_unavailable', { cause: err }) : err;
+}

@@ -1,0 +1,78 @@
+// The table `verifications`: one row per (app, verify_token), the truth about it. Its rules are src/domain/verification.ts.
+import { defineEntity, type InferEntity, p } from '@mikro-orm/core';
+
+const text = () => p.text().default('');
+
+export const VerificationEntity = defineEntity({
+  name: 'Verification',
+  tableName: 'verifications',
+  properties: {
+    id: p.bigint('number').primary().autoincrement(),
+    appId: p.bigint('number'),
+    appName: p.text(),
+    appCode: p.text(),
+    poiId: p.text(),
+    mode: p.enum(['short_link', 'code', 'encrypted_code'] as const),
+    requestValue: p.text(),
+    verifyToken: p.text(),
+    operatorId: text(),
+    deviceId: text(),
+    note: text(),
+
+    verifyStatus: p.enum(['processing', 'success', 'failed'] as const).default('processing'),
+    step: p
+      .enum(['accepted', 'prepared', 'sent', 'settled', 'unsettled', 'not_attempted'] as const)
+      .default('accepted'),
+    round: p.integer().default(1),
+    roundStartedAt: p.datetime(3),
+    reason: text(),
+    errorCode: p.bigint('number').default(0),
+    errorDescription: text(),
+
+    encryptedData: text(),
+    douyinVerifyToken: text(),
+    encryptedCode: text(),
+    certificateId: text(),
+    originCode: text(),
+    couponStatus: p
+      .enum(['', 'UNUSED', 'USED', 'REFUNDING', 'REFUNDED', 'EXPIRED', 'CANCELLED', 'UNKNOWN'] as const)
+      .default(''),
+    productId: text(),
+    productName: text(),
+    skuId: text(),
+    skuName: text(),
+    isTimesCard: p.boolean().default(false),
+    timesUsedBefore: p.integer().nullable(),
+    verifyRecordsCount: p.integer().default(0),
+    verifyId: text(),
+    orderId: text(),
+    sourceOrderId: text(),
+    extOrderId: text(),
+    orderStatus: p.integer().default(0),
+    payAmount: p.bigint('number').default(0),
+    receiptAmount: p.bigint('number').default(0),
+    discountAmount: p.bigint('number').default(0),
+    enrichmentStatus: p.enum(['pending', 'success', 'stuck', 'skipped'] as const).default('pending'),
+    enrichmentRetryCount: p.integer().default(0),
+    enrichmentError: text(),
+    douyinResponse: p.text().nullable(),
+
+    sendCount: p.integer().default(0),
+    openSendCount: p.integer().default(0),
+    firstSentAt: p.datetime(3).nullable(),
+    lastSentAt: p.datetime(3).nullable(),
+    lastOutcome: text(),
+    usedByVerificationId: p.bigint('number').nullable(),
+
+    expireTime: p.datetime(3).nullable(),
+    verifyTime: p.datetime(3).nullable(),
+    createOrderTime: p.datetime(3).nullable(),
+    payTime: p.datetime(3).nullable(),
+    settledAt: p.datetime(3).nullable(),
+    sweptAt: p.datetime(3).nullable(),
+    createdAt: p.datetime(3),
+    updatedAt: p.datetime(3),
+  },
+});
+
+export type VerificationRow = InferEntity<typeof VerificationEntity>;

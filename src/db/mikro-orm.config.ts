@@ -1,0 +1,55 @@
+// How MikroORM reaches PostgreSQL. Pools and time-outs are here; queries are in repositories.
+import { defineConfig, MikroORM } from '@mikro-orm/postgresql';
+import { Migrator } from '@mikro-orm/migrations';
+import { fileURLToPath } from 'node:url';
+import { AccessTokenEntity } from './entities/access-token.entity.ts';
+import { AppEntity, AppSecretEntity } from './entities/app.entity.ts';
+import { AuditEntryEntity } from './entities/audit-entry.entity.ts';
+import { RequestNonceEntity } from './entities/request-nonce.entity.ts';
+import { VerificationEntity } from './entities/verification.entity.ts';
+import { VerificationEventEntity } from './entities/verification-event.entity.ts';
+
+const CONNECT_TIMEOUT_MS = 1500;
+const STATEMENT_TIMEOUT_MS = 10_000;
+const QUERY_TIMEOUT_MS = 12_000;
+const IDLE_TIMEOUT_MS = 60_000;
+
+/**
+ * @param options.url `postgres://…`
+ * @param options.poolSize connections of this process at most
+ */
+export async function openOrm(options: { url: string; poolSize: number }): Promise<MikroORM> {
+  return MikroORM.init(
+    defineConfig({
+      clientUrl: options.url,
+      entities: [
+        AccessTokenEntity,
+        AppEntity,
+        AppSecretEntity,
+        AuditEntryEntity,
+        RequestNonceEntity,
+        VerificationEntity,
+        VerificationEventEntity,
+      ],
+      extensions: [Migrator],
+      implicitTransactions: false,
+      timezone: 'UTC',
+      pool: { min: 0, max: options.poolSize, idleTimeoutMillis: IDLE_TIMEOUT_MS },
+      driverOptions: {
+        connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+        statement_timeout: STATEMENT_TIMEOUT_MS,
+        query_timeout: QUERY_TIMEOUT_MS,
+        keepAlive: true,
+      },
+      migrations: {
+        path: fileURLToPath(new URL('../../migrations', import.meta.url)),
+        glob: '*.ts',
+        tableName: 'schema_migrations',
+        transactional: true,
+        allOrNothing: true,
+        snapshot: false,
+      },
+      discovery: { checkDuplicateFieldNames: true },
+    }),
+  );
+}

@@ -1,0 +1,48 @@
+// The only way to the database: forks an EntityManager per call and hands out repositories. Queries are in repositories.
+import type { EntityManager, MikroORM } from '@mikro-orm/postgresql';
+import { toAppError } from './constraint-errors.ts';
+import { AppRepository } from './repositories/app.repository.ts';
+import { AuditLogRepository } from './repositories/audit-log.repository.ts';
+import { NonceRepository } from './repositories/nonce.repository.ts';
+import { VerificationRepository } from './repositories/verification.repository.ts';
+
+export interface Repositories {
+  readonly apps: AppRepository;
+  readonly auditLog: AuditLogRepository;
+  readonly nonces: NonceRepository;
+  readonly verifications: VerificationRepository;
+}
+
+export interface Database {
+  /**
+   * Runs statements that each commit by themselves.
+   * @throws AppError `gateway.database_unavailable`, or the code of a violated constraint
+   */
+  run<T>(work: (repositories: Repositories) => Promise<T>): Promise<T>;
+  /** One short transaction; `work` must not call anything outside the database. Throws as `run` does. */
+  transaction<T>(work: (repositories: Repositories) => Promise<T>): Promise<T>;
+}
+
+/** @param orm open; closing it stays with the caller */
+export function createDatabase(orm: MikroORM): Database {
+  const translate = async <T>(work: () => Promise<T>): Promise<T> => {
+    try {
+      return await work();
+    } catch (err) {
+      throw toAppError(err);
+    }
+  };
+  return {
+    run: (work) => translate(() => work(repositoriesOf(orm.em.fork()))),
+    transaction: (work) => translate(() => orm.em.fork().transactional((em) => work(repositoriesOf(em)))),
+  };
+}
+
+function repositoriesOf(em: EntityManager): Repositories {
+  return {
+    apps: new AppRepository(em),
+    auditLog: new AuditLogRepository(em),
+    nonces: new NonceRepository(em),
+    verifications: new VerificationRepository(em),
+  };
+}

@@ -1,0 +1,82 @@
+// What a coupon is to the gateway: the three ways a till names one, a certificate as Douyin lists it, and
+// which of several can be used now. Douyin's field names and codes do not belong here.
+
+/** How the till names the coupon; decides which steps a verification takes. */
+export type VerifyMode = 'short_link' | 'code' | 'encrypted_code';
+
+/** Douyin's certificate status in our words. */
+export type CouponStatus = 'UNUSED' | 'USED' | 'REFUNDING' | 'REFUNDED' | 'EXPIRED' | 'CANCELLED' | 'UNKNOWN' | '';
+
+/** One use of a certificate, as Douyin recorded it. */
+export interface CertificateUse {
+  readonly verifyId: string;
+  readonly verifyTime: Date | null;
+  /** Through which channel; `open_api` is the only one that can be ours. */
+  readonly channel: 'open_api' | 'other' | 'unknown';
+  readonly poiId: string;
+  readonly isCancelled: boolean;
+}
+
+/** One coupon as prepare, get and query list it. Ids are Douyin's, as text; amounts in fen. */
+export interface Certificate {
+  readonly encryptedCode: string;
+  readonly certificateId: string;
+  readonly status: CouponStatus;
+  /** Plain code; Douyin tells it only once the coupon is used and past cancelling. */
+  readonly originCode: string;
+  readonly startTime: Date | null;
+  readonly expireTime: Date | null;
+  readonly productId: string;
+  readonly skuId: string;
+  readonly skuTitle: string;
+  readonly grouponType: 'package' | 'voucher' | 'times_card' | 'unknown';
+  /** This coupon's own share of the order; null where Douyin does not tell. */
+  readonly payAmountFen: number | null;
+  readonly originalAmountFen: number | null;
+  readonly timesCount: number | null;
+  readonly timesUsed: number | null;
+  readonly lastUse: CertificateUse | null;
+  readonly uses: readonly CertificateUse[];
+  readonly sourceOrderId: string;
+}
+
+/** What prepare tells: the token that names this one verification, and the order's coupons. */
+export interface PreparedOrder {
+  readonly orderId: string;
+  readonly verifyToken: string;
+  readonly certificates: readonly Certificate[];
+}
+
+/**
+ * Picks the coupon to verify: the first that is unused and inside its validity window.
+ * @returns null when none can be used now
+ */
+export function pickUsableCertificate(certificates: readonly Certificate[], now: Date): Certificate | null {
+  return certificates.find((certificate) => unusableReason(certificate, now) === null) ?? null;
+}
+
+export type UnusableReason = 'used' | 'refunding' | 'refunded' | 'expired' | 'not_yet_valid' | 'no_code' | 'unknown_status';
+
+/** Why a coupon cannot be used now, or null when it can. */
+export function unusableReason(certificate: Certificate, now: Date): UnusableReason | null {
+  switch (certificate.status) {
+    case 'USED':
+      return 'used';
+    case 'REFUNDING':
+      return 'refunding';
+    case 'REFUNDED':
+    case 'CANCELLED':
+      return 'refunded';
+    case 'EXPIRED':
+      return 'expired';
+    case 'UNKNOWN':
+    case '':
+      return 'unknown_status';
+    case 'UNUSED':
+      break;
+  }
+  if (certificate.encryptedCode === '') return 'no_code';
+  if (certificate.startTime && certificate.startTime > now) return 'not_yet_valid';
+  if (certificate.expireTime && certificate.expireTime <= now) return 'expired';
+  return null;
+}

@@ -1,0 +1,23 @@
+// An app: one client of the gateway, what it may do and for which stores. Its secrets are never part of it.
+
+export type AppStatus = 'active' | 'disabled';
+
+export interface VerifierApp {
+  readonly id: number;
+  readonly name: string;
+  readonly code: string;
+  readonly description: string;
+  readonly clientKey: string;
+  readonly status: AppStatus;
+  readonly allowTokenRead: boolean;
+  /** The stores it may act for; empty means all. */
+  readonly poiIds: readonly string[];
+  readonly lastUsedAt: Date | null;
+  readonly createdAt: Date;
+  readonly updatedAt: Date;
+}
+
+/** Whether the app may act for this store. */
+export function isPoiAllowed(app: Pick<VerifierApp, 'poiIds'>, poiId: string): boolean {
+  return app.poiIds.length === 0 || app.poiIds.includes(poiId);
+}

@@ -1,0 +1,31 @@
+// Starts what carries a verification through, whatever crashes. src/temporal fulfils it with a workflow.
+
+import type { VerifyMode } from '../domain/coupon.ts';
+
+export interface RunVerificationInput {
+  readonly verificationId: number;
+  readonly round: number;
+  readonly mode: VerifyMode;
+  readonly poiId: string;
+  readonly appCode: string;
+  readonly appName: string;
+}
+
+export type RunStart =
+  /** `here`: this process runs it and will publish on the verdict board. */
+  | { readonly kind: 'started'; readonly here: boolean }
+  | { readonly kind: 'already_running' }
+  /** The engine certainly did not take it. */
+  | { readonly kind: 'refused'; readonly cause: unknown }
+  /** It may have arrived: only the row tells. */
+  | { readonly kind: 'uncertain'; readonly cause: unknown };
+
+export interface VerificationRunner {
+  /** Never throws for what the engine or the network did; returns within `timeoutMs`. */
+  start(input: RunVerificationInput, timeoutMs: number): Promise<RunStart>;
+}
+
+export interface EnrichmentRunner {
+  /** Wakes a stuck enrichment, or starts one if none is open. Pressing twice is harmless. */
+  retryNow(input: { readonly verificationId: number; readonly poiId: string; readonly appCode: string }): Promise<void>;
+}
