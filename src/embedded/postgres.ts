@@ -135,9 +135,12 @@ function runInitdb(
     const collect = (chunk: Buffer) => (output = (output + chunk.toString('utf8')).slice(-4096));
     child.stdout.on('data', collect);
     child.stderr.on('data', collect);
-    child.once('error', reject);
+    let failure: Error | undefined;
+    child.once('error', (err) => (failure = err));
+    // Not before it has ended: it still removes files after it was told to.
     child.once('close', (code, killedBy) => {
-      if (code === 0) resolve();
+      if (failure) reject(failure);
+      else if (code === 0) resolve();
       else reject(new Error(`PostgreSQL's initdb ended with ${killedBy ?? code}:\n${output.trim()}`));
     });
   });

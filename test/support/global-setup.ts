@@ -5,30 +5,38 @@ import { chmod, mkdtemp, readdir, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { findLockOwner } from '../../src/embedded/folder-lock.ts';
+import { FolderInUseError, lockFolder } from '../../src/embedded/folder-lock.ts';
 import { startEmbeddedPostgres } from '../../src/embedded/postgres.ts';
 import { findTemporalCli, prepareCacheFolder } from '../../src/embedded/temporal-cli.ts';
 import { startEmbeddedTemporal } from '../../src/embedded/temporal.ts';
 import { stopTestServers, type TestServers, testServers } from './test-servers.ts';
 
 const FOLDER_PREFIX = 'dy-gateway-test-';
-const MIN_STALE_AGE_MS = 600_000;
+const MIN_STALE_AGE_MS = 60_000;
 
 function report(message: string): void {
   process.stderr.write(`test servers: ${message}\n`);
 }
 
+const lockRun = (folder: string) => lockFolder(join(folder, 'lock'), `the folder ${folder} of a test run`);
+
 /** Removes the folders of runs that were killed before they could. */
 async function removeStaleFolders(): Promise<void> {
   const names = (await readdir(tmpdir())).filter((name) => name.startsWith(FOLDER_PREFIX));
-  for (const name of names) {
-    const folder = join(tmpdir(), name);
-    // A run beside this one may have made its folder and not yet its locks.
+  for (const folder of names.map((name) => join(tmpdir(), name))) {
     const stats = await stat(folder).catch(() => null);
-    if (stats === null || Date.now() - stats.mtimeMs < MIN_STALE_AGE_MS) continue;
-    const locks = [join(folder, 'postgres', 'lock'), join(folder, 'temporal', 'lock')];
-    const owners = await Promise.all(locks.map((lock) => findLockOwner(lock)));
-    if (owners.every((owner) => owner === null)) await rm(folder, { recursive: true, force: true });
+    // A run beside this one may have made its folder and not yet its lock; another user's folder is not ours to remove.
+    if (stats === null || stats.uid !== process.getuid?.() || Date.now() - stats.mtimeMs < MIN_STALE_AGE_MS)
+      continue;
+    try {
+      await (
+        await lockRun(folder)
+      )();
+    } catch (err) {
+      if (err instanceof FolderInUseError) continue;
+      throw err;
+    }
+    await rm(folder, { recursive: true, force: true });
   }
 }
 
@@ -73,6 +81,7 @@ export default async function startTestServers(): Promise<void> {
   servers.folders.push(dataDir);
   // mkdtemp makes it for us alone; PostgreSQL runs as another user when the tests run as root.
   await chmod(dataDir, 0o755);
+  servers.stops.push(await lockRun(dataDir));
   const starts = await Promise.allSettled([
     needsPostgres ? startPostgres(servers, dataDir) : undefined,
     needsTemporal ? startTemporal(servers, dataDir) : undefined,

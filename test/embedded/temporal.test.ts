@@ -1,0 +1,104 @@
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { writeFile } from 'node:fs/promises';
+
+import { afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { Client, Connection } from '@temporalio/client';
+
+import { findRunningProcess } from '../../src/embedded/running-process.ts';
+import { findTemporalCli, prepareCacheFolder } from '../../src/embedded/temporal-cli.ts';
+import { type EmbeddedTemporal, startEmbeddedTemporal } from '../../src/embedded/temporal.ts';
+import { scratchFolders } from '../support/scratch-folder.ts';
+
+async function withClient<T>(address: string, use: (client: Client) => Promise<T>): Promise<T> {
+  const connection = await Connection.connect({ address });
+  try {
+    return await use(new Client({ connection, namespace: 'gateway' }));
+  } finally {
+    await connection.close();
+  }
+}
+
+describe('startEmbeddedTemporal', () => {
+  const makeFolder = scratchFolders();
+  const running: EmbeddedTemporal[] = [];
+  let cliPath: string;
+
+  beforeAll(async () => {
+    cliPath = await findTemporalCli({
+      explicitPath: process.env['TEMPORAL_CLI'],
+      cacheDir: await prepareCacheFolder(),
+      report: () => undefined,
+    });
+  });
+  afterEach(async () => {
+    await Promise.all(running.splice(0).map((temporal) => temporal.stop()));
+  });
+
+  async function start(
+    dataDir: string,
+    more: Partial<Parameters<typeof startEmbeddedTemporal>[0]> = {},
+  ): Promise<EmbeddedTemporal> {
+    const temporal = await startEmbeddedTemporal({
+      cliPath,
+      dataDir,
+      namespace: 'gateway',
+      preferredPort: 0,
+      preferredUiPort: 0,
+      report: () => undefined,
+      ...more,
+    });
+    running.push(temporal);
+    return temporal;
+  }
+
+  it('keeps workflows for the next start, and serves its UI', async () => {
+    const dataDir = await makeFolder();
+    const first = await start(dataDir);
+    expect((await fetch(first.uiUrl)).status).toBe(200);
+    await withClient(first.address, (client) =>
+      client.workflow.start('Waiting', { taskQueue: 'nobody', workflowId: 'waiting-1' }),
+    );
+    await first.stop();
+    expect(await findRunningProcess(first.pid)).toBeNull();
+    const second = await start(dataDir);
+    const found = await withClient(second.address, (client) =>
+      client.workflow.getHandle('waiting-1').describe(),
+    );
+    expect(found.status.name).toBe('RUNNING');
+  });
+
+  it('takes other ports when the preferred ones are in use', async () => {
+    const occupants = [createServer(), createServer()];
+    await Promise.all(
+      occupants.map((server) => new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))),
+    );
+    const [port, uiPort] = occupants.map((server) => (server.address() as { port: number }).port);
+    const temporal = await start(await makeFolder(), {
+      storage: 'memory',
+      preferredPort: port!,
+      preferredUiPort: uiPort!,
+    });
+    await Promise.all(occupants.map((server) => new Promise((resolve) => server.close(resolve))));
+    expect(temporal.address).not.toBe(`127.0.0.1:${port}`);
+    expect(temporal.uiUrl).not.toBe(`http://127.0.0.1:${uiPort}`);
+    expect((await fetch(temporal.uiUrl)).status).toBe(200);
+  });
+
+  it('refuses a data folder in use and names the process', async () => {
+    const dataDir = await makeFolder();
+    await start(dataDir);
+    await expect(start(dataDir)).rejects.toThrow(`in use by the running process ${process.pid}`);
+  });
+
+  it('shows what the server said when it does not start', async () => {
+    const dataDir = await makeFolder();
+    const broken = join(dataDir, 'temporal-broken');
+    await writeFile(broken, '#!/bin/sh\necho "unknown flag: --ui-ip" >&2\nexit 1\n', { mode: 0o755 });
+    await expect(start(dataDir, { cliPath: broken })).rejects.toThrow(
+      /Temporal ended with exit code 1 while starting:\n.*unknown flag: --ui-ip/s,
+    );
+    // The folder is free again.
+    await start(dataDir);
+  });
+});
