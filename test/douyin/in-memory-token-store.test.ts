@@ -1,0 +1,10 @@
+import { describeTokenStore } from '../contracts/token-store.ts';
+import { InMemoryTokenRow, InMemoryTokenStore } from './in-memory-token-store.ts';
+
+describeTokenStore('InMemoryTokenStore', () => {
+  const row = new InMemoryTokenRow();
+  return Promise.resolve({
+    stores: [new InMemoryTokenStore(row), new InMemoryTokenStore(row)],
+    close: () => Promise.resolve(),
+  });
+});
