@@ -1,0 +1,77 @@
+// Douyin's documented error codes with a text each, for refusals and for faults. What a code means for the outcome of a
+// verification is the client's business and is deliberately not written down here.
+
+/** Code → the text the simulator answers with it. */
+export const DOUYIN_ERROR_TEXTS: Readonly<Record<number, string>> = {
+  1: '未知错误',
+  2: '该券已被核销',
+  1208: '该券已被核销',
+  1212: '券码不存在',
+  1221: '券码解密失败',
+  1228: '该券不支持在本门店使用',
+  1229: '订单存在风险，审核中，预计 48 小时内完成',
+  1241: '次卡剩余次数不足',
+  1250: '券码已失效',
+  1263: '子履约单不存在',
+  1265: '包含已取消的券',
+  1502: 'code 与 encrypted_code 不能同时为空',
+  1508: '商家未授权该应用',
+  10001: '系统错误',
+  10002: '参数错误',
+  10003: 'client_key 错误',
+  10013: 'client_key 或 client_secret 错误',
+  10020: '调用过于频繁',
+  200002: '请求体解析失败',
+  2100001: '未知错误',
+  2100004: '系统繁忙，请稍后重试',
+  2100005: '参数不合法',
+  2100007: '无权限操作（IP不在白名单）',
+  2100009: '用户被封禁',
+  2119001: '参数错误',
+  2119002: '服务器错误，请稍后重试',
+  2119003: '您的访问过于频繁，请稍后重试',
+  2119005: '商家未授权该应用',
+  2119006: '券正在赠送中，不可核销',
+  2119007: '订单未支付',
+  2119008: '平台管控，拒绝访问',
+  2119010: '接口已下线',
+  2190001: '应用配额已用完',
+  2190002: 'access_token无效',
+  2190003: '请求被拒绝',
+  2190004: '应用未获得该能力',
+  2190008: 'access_token过期',
+  2190015: '请求被拒绝',
+  3000001: '业务错误',
+  3000002: '该券不支持在本门店使用',
+  3100101: '订单不存在',
+  4000001: 'encrypted_code 与 order_id 不能同时为空',
+  4000002: '翻页过深，请使用 cursor',
+  5000001: '业务处理异常，请联系抖音',
+  6001001: '服务休眠中，请稍后重试',
+  28001003: 'access_token无效',
+  28001005: '系统繁忙，此时请开发者稍候再试',
+  28001006: '网络调用错误，请重试',
+  28001007: '参数不合法',
+  28001008: 'access_token过期,请刷新或重新授权',
+  28001012: '用户未授权该能力',
+  28001014: '应用未授权任何能力',
+  28001015: 'access_token与open_id不匹配',
+  28001016: '当前应用已被封禁或下线',
+  28001017: '请求的 URI 不存在',
+  28001018: '应用未获得该能力',
+  28001019: '应用该能力已被封禁',
+  28001052: '请求存在风险，请降低频率',
+  28001056: '能力已下线',
+  28003017: 'quota已用完',
+  28003018: '您的访问过于频繁，请稍后重试',
+  45005117: '二维码已过期，请用户重新打开订单页',
+  1033000519: '券记录不存在',
+};
+
+/** The text for a code; an unlisted code gets a general one. */
+export function errorText(code: number): string {
+  return DOUYIN_ERROR_TEXTS[code] ?? '业务异常';
+}
+
+/** The two texts Douyin's documentation tells clients to retry on. */
+export const RETRY_TEXTS = ['服务器错误，请稍后重试', '您的访问过于频繁，请稍后重试'] as const;
