@@ -90,6 +90,7 @@ export default class InitialSchema extends Migration {
         first_sent_at timestamptz(3),
         last_sent_at timestamptz(3),
         last_outcome text not null default '',
+        last_outcome_kind text not null default '',
         used_by_verification_id bigint references verifications (id),
 
         expire_time timestamptz(3),
@@ -117,17 +118,24 @@ export default class InitialSchema extends Migration {
           (step not in ('sent', 'unsettled') or (send_count > 0 and first_sent_at is not null)),
         constraint verifications__counts check
           (send_count >= 0 and open_send_count between 0 and send_count and round >= 1 and enrichment_retry_count >= 0),
+        constraint verifications__last_outcome_kind check
+          (last_outcome_kind in ('', 'unanswered', 'in_review', 'refused')),
         constraint verifications__coupon_status check
           (coupon_status in ('', 'UNUSED', 'USED', 'REFUNDING', 'REFUNDED', 'EXPIRED', 'CANCELLED', 'UNKNOWN')),
         constraint verifications__enrichment_status check
           (enrichment_status in ('pending', 'success', 'stuck', 'skipped')),
         constraint verifications__money check (pay_amount >= 0 and receipt_amount >= 0 and discount_amount >= 0)
       ) with (fillfactor = 70)`);
+    // One redemption at Douyin belongs to one verification of ours.
+    this.addSql(`create unique index verifications__verify_id on verifications (verify_id) where verify_id <> ''`);
     this.addSql(`create index verifications__created_at on verifications (created_at desc, id desc)`);
     this.addSql(`create index verifications__poi_id_created_at on verifications (poi_id, created_at desc, id desc)`);
     this.addSql(`create index verifications__app_id_created_at on verifications (app_id, created_at desc, id desc)`);
     this.addSql(
       `create index verifications__certificate_id on verifications (certificate_id) where certificate_id <> ''`,
+    );
+    this.addSql(
+      `create index verifications__encrypted_code on verifications (encrypted_code) where encrypted_code <> ''`,
     );
     this.addSql(`create index verifications__order_id on verifications (order_id) where order_id <> ''`);
     this.addSql(

@@ -18,6 +18,9 @@ export type VerifyStatus = 'processing' | 'success' | 'failed';
  */
 export type VerificationStep = 'accepted' | 'prepared' | 'sent' | 'settled' | 'unsettled' | 'not_attempted';
 
+/** What the last verify came to: `refused` is Douyin's word on a repeat, which look-ups must confirm. */
+export type LastOutcomeKind = '' | 'unanswered' | 'in_review' | 'refused';
+
 /** One verification, as stored. Amounts are fen; Douyin's ids are text. */
 export interface Verification {
   readonly id: number;
@@ -80,6 +83,7 @@ export interface Verification {
   readonly lastSentAt: Date | null;
   /** What the last verify or look-up said, in words, for operators. */
   readonly lastOutcome: string;
+  readonly lastOutcomeKind: LastOutcomeKind;
   /** Our own earlier verification that used this coupon, when it was refused as used. */
   readonly usedByVerificationId: number | null;
 

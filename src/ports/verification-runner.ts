@@ -25,7 +25,18 @@ export interface VerificationRunner {
   start(input: RunVerificationInput, timeoutMs: number): Promise<RunStart>;
 }
 
+export interface RunEnrichmentInput {
+  readonly verificationId: number;
+  readonly poiId: string;
+  readonly appCode: string;
+}
+
 export interface EnrichmentRunner {
-  /** Wakes a stuck enrichment, or starts one if none is open. Pressing twice is harmless. */
-  retryNow(input: { readonly verificationId: number; readonly poiId: string; readonly appCode: string }): Promise<void>;
+  /**
+   * Wakes a stuck enrichment, or starts one if none is open. Pressing twice is harmless.
+   * @throws AppError `gateway.engine_unavailable`
+   */
+  retryNow(input: RunEnrichmentInput): Promise<void>;
+  /** Starts an enrichment unless one is open or its verification still runs. @returns whether it started one */
+  ensureRunning(input: RunEnrichmentInput): Promise<boolean>;
 }

@@ -62,6 +62,7 @@ export const VerificationEntity = defineEntity({
     firstSentAt: p.datetime(3).nullable(),
     lastSentAt: p.datetime(3).nullable(),
     lastOutcome: text(),
+    lastOutcomeKind: p.enum(['', 'unanswered', 'in_review', 'refused'] as const).default(''),
     usedByVerificationId: p.bigint('number').nullable(),
 
     expireTime: p.datetime(3).nullable(),

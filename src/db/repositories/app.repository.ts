@@ -49,6 +49,12 @@ export class AppRepository {
     return (await this.#em.findOne(AppEntity, { code })) as VerifierApp | null;
   }
 
+  /** Newest first, with the exact number of all. */
+  async listApps(limit: number, offset: number): Promise<{ readonly apps: readonly VerifierApp[]; readonly total: number }> {
+    const [apps, total] = await this.#em.findAndCount(AppEntity, {}, { orderBy: { id: 'desc' }, limit, offset });
+    return { apps: apps as VerifierApp[], total };
+  }
+
   /** Remembers that the app was used, without waiting for other writers. */
   async touchLastUsed(id: number, now: Date): Promise<void> {
     await rowsOf(this.#em, 

@@ -1,7 +1,8 @@
 // The hot path's statements on `verifications`: each is one statement that commits what was learned, its event with it.
 // Every change names the state it starts from, so a late or repeated caller changes nothing. Reports are elsewhere.
 import type { EntityManager } from '@mikro-orm/postgresql';
-import type { Verification, VerificationRequest } from '../../domain/verification.ts';
+import type { VerifyMode } from '../../domain/coupon.ts';
+import type { Verification, VerificationRequest, VerificationStep } from '../../domain/verification.ts';
 import { rowsOf } from '../statement.ts';
 import { VerificationEntity, type VerificationRow } from '../entities/verification.entity.ts';
 import { CLAIM_NONCE_SQL, type NonceClaim } from './nonce.repository.ts';
@@ -42,7 +43,13 @@ interface Advance {
   readonly now: Date;
 }
 
+/** In encrypted_code mode the caller has prepared already. */
+function firstStepOf(mode: VerifyMode): VerificationStep {
+  return mode === 'encrypted_code' ? 'prepared' : 'accepted';
+}
+
 const IS_RUNNING = `verify_status = 'processing'`;
+const IS_COUPON = `(certificate_id <> '' and certificate_id = ? or encrypted_code <> '' and encrypted_code = ?)`;
 
 export class VerificationRepository {
   readonly #em: EntityManager;
@@ -58,8 +65,8 @@ export class VerificationRepository {
        accepted as (
          insert into verifications
            (app_id, app_name, app_code, poi_id, mode, request_value, verify_token, operator_id, device_id, note,
-            encrypted_code, douyin_verify_token, round_started_at, created_at, updated_at)
-         select ?::bigint, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?::timestamptz, ?::timestamptz, ?::timestamptz from fresh_nonce
+            encrypted_code, douyin_verify_token, step, round_started_at, created_at, updated_at)
+         select ?::bigint, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?::timestamptz, ?::timestamptz, ?::timestamptz from fresh_nonce
          on conflict (app_id, verify_token) do nothing
          returning *
        ),
@@ -85,6 +92,7 @@ export class VerificationRepository {
         input.note,
         input.mode === 'encrypted_code' ? input.requestValue : '',
         input.mode === 'encrypted_code' ? input.verifyToken : '',
+        firstStepOf(input.mode),
         now,
         now,
         now,
@@ -111,20 +119,33 @@ export class VerificationRepository {
     return this.#findOne('app_id = ? and verify_token = ?', [appId, verifyToken]);
   }
 
-  /** Our own success on this certificate, the newest, other than `exceptId`. */
-  async findSuccessOnCertificate(certificateId: string, exceptId: number): Promise<Verification | null> {
-    return this.#findOne(`certificate_id = ? and id <> ? and verify_status = 'success'`, [certificateId, exceptId]);
+  /** Our newest success on this coupon; null if it was not redeemed through us. */
+  async findSuccessOnCoupon(certificateId: string, encryptedCode: string): Promise<Verification | null> {
+    return this.#findOne(`${IS_COUPON} and verify_status = 'success'`, [certificateId, encryptedCode]);
+  }
+
+  /** Every other verification of this coupon that redeemed it, or may have. At most `limit`, oldest first. */
+  async listOthersOnCoupon(verification: Verification, limit: number): Promise<readonly Verification[]> {
+    const rows = await rowsOf(
+      this.#em,
+      `select * from verifications
+       where ${IS_COUPON} and id <> ? and (verify_status = 'success' or open_send_count > 0 and ${IS_RUNNING})
+       order by id limit ?`,
+      [verification.certificateId, verification.encryptedCode, verification.id, limit],
+    );
+    return rows.map((row) => this.#map(row));
   }
 
   /** Opens a verification that was not attempted for another round. @returns null if it is no longer in that state */
-  async reopen(key: RoundKey, requestId: string, now: Date): Promise<Verification | null> {
+  async reopen(key: RoundKey, mode: VerifyMode, requestId: string, now: Date): Promise<Verification | null> {
     return this.#advance({
       key,
       from: `step = 'not_attempted'`,
       changes: {
         verifyStatus: 'processing',
-        step: 'accepted',
+        step: firstStepOf(mode),
         round: key.round + 1,
+        encryptedData: '',
         roundStartedAt: now,
         reason: '',
         errorCode: 0,
@@ -207,7 +228,7 @@ export class VerificationRepository {
     return this.#advance({
       key,
       from: `${IS_RUNNING} and open_send_count > 0`,
-      changes: {},
+      changes: { lastOutcome: String(details['outcome'] ?? '') },
       computed: `open_send_count = open_send_count - 1`,
       event: { kind: 'not_sent', details },
       now,

@@ -1,0 +1,126 @@
+// One enrichment try: reads the order and the coupon at Douyin and stores them. It never touches the verdict.
+import { ApplicationFailure, Context } from '@temporalio/activity';
+import { AppError } from '../src/domain/errors.ts';
+import type { Certificate } from '../src/domain/coupon.ts';
+import type { OrderDetails } from '../src/domain/enrichment.ts';
+import type { Verification } from '../src/domain/verification.ts';
+import type { ActivityDeps } from './deps.ts';
+
+export async function fetchOrder(
+  deps: ActivityDeps,
+  input: { readonly verificationId: number; readonly retryDelaysMs: readonly number[] },
+): Promise<void> {
+  const verification = await deps.db.run((repositories) => repositories.verifications.findById(input.verificationId));
+  if (!verification) throw new Error(`There is no verification ${input.verificationId}`);
+  if (verification.verifyStatus !== 'success') return;
+  if (verification.enrichmentStatus === 'success' || verification.enrichmentStatus === 'skipped') return;
+
+  const [order, certificate] = await Promise.all([
+    ask(() => deps.douyin.findOrder(verification.orderId), '抖音尚未显示该订单'),
+    ask(() => deps.douyin.getCertificate(verification.encryptedCode), '抖音尚未显示该券'),
+  ]);
+  const missing = [order, certificate].filter((answer) => answer.kind === 'missing').map((answer) => answer.reason);
+  const columns = {
+    ...(certificate.kind === 'found' ? certificateColumns(certificate.value) : {}),
+    ...(order.kind === 'found'
+      ? orderColumns(verification, order.value, certificate.kind === 'found' ? certificate.value : null)
+      : {}),
+  };
+  if (missing.length === 0) {
+    await deps.db.run((repositories) =>
+      repositories.verifications.storeEnrichment(
+        verification.id,
+        { ...columns, enrichmentStatus: 'success', enrichmentError: '' },
+        {},
+        deps.clock.now(),
+      ),
+    );
+    return;
+  }
+  const reason = missing.join('；');
+  await deps.db.run((repositories) =>
+    repositories.verifications.storeEnrichment(
+      verification.id,
+      {
+        ...columns,
+        enrichmentStatus: 'pending',
+        enrichmentError: reason,
+        enrichmentRetryCount: verification.enrichmentRetryCount + 1,
+      },
+      { reason },
+      deps.clock.now(),
+    ),
+  );
+  const delayMs = input.retryDelaysMs[Context.current().info.attempt - 1];
+  throw ApplicationFailure.create({
+    type: 'enrichment.incomplete',
+    message: reason,
+    ...(delayMs === undefined ? {} : { nextRetryDelay: delayMs }),
+  });
+}
+
+/** Ends the automatic tries of one enrichment; operators see it, and `retryNow` opens it again. */
+export async function markEnrichmentStuck(
+  deps: ActivityDeps,
+  input: { readonly verificationId: number; readonly reason: string },
+): Promise<void> {
+  await deps.db.run((repositories) =>
+    repositories.verifications.storeEnrichment(
+      input.verificationId,
+      { enrichmentStatus: 'stuck', enrichmentError: input.reason },
+      { reason: input.reason },
+      deps.clock.now(),
+    ),
+  );
+  deps.logger.error({ verificationId: input.verificationId, alert: 'enrichment.stuck' }, 'an enrichment is stuck');
+}
+
+type Answer<T> = { readonly kind: 'found'; readonly value: T } | { readonly kind: 'missing'; readonly reason: string };
+
+/** What Douyin cannot or will not tell now is a reason to try later, not a failure of the other read. */
+async function ask<T>(read: () => Promise<T | null>, nothing: string): Promise<Answer<T>> {
+  try {
+    const value = await read();
+    return value === null ? { kind: 'missing', reason: nothing } : { kind: 'found', value };
+  } catch (err) {
+    if (err instanceof AppError && err.kind.startsWith('upstream_')) return { kind: 'missing', reason: err.message };
+    throw err;
+  }
+}
+
+function certificateColumns(certificate: Certificate) {
+  return {
+    couponStatus: certificate.status,
+    expireTime: certificate.expireTime,
+    ...(certificate.originCode === '' ? {} : { originCode: certificate.originCode }),
+    ...(certificate.uses.length === 0 ? {} : { verifyRecordsCount: certificate.uses.length }),
+    ...(certificate.sourceOrderId === '' ? {} : { sourceOrderId: certificate.sourceOrderId }),
+  };
+}
+
+/**
+ * The order's fields. Of an order with several coupons the amounts are the coupon's own share: what Douyin gives it as
+ * paid, and the receipt in that proportion, so that a report's sum over the coupons is the order's amount.
+ */
+function orderColumns(verification: Verification, order: OrderDetails, certificate: Certificate | null) {
+  const ownShareFen = order.couponCount > 1 ? (certificate?.payAmountFen ?? null) : null;
+  return {
+    orderStatus: order.orderStatus,
+    extOrderId: order.extOrderId,
+    productId: verification.productId || order.productId,
+    productName: verification.productName || order.productName,
+    skuId: verification.skuId || order.skuId,
+    skuName: verification.skuName || order.skuName,
+    payAmount: ownShareFen ?? order.payAmountFen ?? verification.payAmount,
+    receiptAmount:
+      ownShareFen !== null && order.payAmountFen
+        ? Math.round(((order.receiptAmountFen ?? order.payAmountFen) * ownShareFen) / order.payAmountFen)
+        : (order.receiptAmountFen ?? 0),
+    discountAmount:
+      ownShareFen !== null && certificate?.originalAmountFen != null
+        ? Math.max(0, certificate.originalAmountFen - ownShareFen)
+        : (order.discountAmountFen ?? 0),
+    createOrderTime: order.createOrderTime,
+    payTime: order.payTime,
+  };
+}

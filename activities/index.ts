@@ -1,0 +1,41 @@
+// Builds the activities a worker runs. What each does is its own file's; here failures get their Temporal form.
+import type { ActivityDeps } from './deps.ts';
+import { toActivityFailure } from './failure.ts';
+import { fetchOrder, markEnrichmentStuck } from './fetch-order.ts';
+import { prepareCoupon } from './prepare-coupon.ts';
+import { refreshAccessToken } from './refresh-access-token.ts';
+import { resolveShortLink } from './resolve-short-link.ts';
+import { lookUpVerification, repeatVerification, resolveVerification } from './settle-verification.ts';
+import { sweepStranded } from './sweep-stranded.ts';
+import type { Activities } from './types.ts';
+import { verifyCoupon } from './verify-coupon.ts';
+
+/** @returns the activities under the names workflows call them by */
+export function createActivities(deps: ActivityDeps): Activities {
+  const activity =
+    <Input, Output>(name: string, run: (deps: ActivityDeps, input: Input) => Promise<Output>) =>
+    async (input: Input): Promise<Output> => {
+      try {
+        return await run(deps, input);
+      } catch (err) {
+        const failure = toActivityFailure(err);
+        deps.logger.warn({ activity: name, failure: failure.type, err }, 'activity failed');
+        throw failure;
+      }
+    };
+  return {
+    resolveShortLink: activity('resolveShortLink', resolveShortLink),
+    prepareCoupon: activity('prepareCoupon', prepareCoupon),
+    verifyCoupon: activity('verifyCoupon', verifyCoupon),
+    repeatVerification: activity('repeatVerification', repeatVerification),
+    lookUpVerification: activity('lookUpVerification', lookUpVerification),
+    resolveVerification: activity('resolveVerification', resolveVerification),
+    fetchOrder: activity('fetchOrder', fetchOrder),
+    markEnrichmentStuck: activity('markEnrichmentStuck', markEnrichmentStuck),
+    refreshAccessToken: activity<void, { refreshed: boolean; expiresAt: string }>('refreshAccessToken', refreshAccessToken),
+    sweepStranded: activity<void, { verifications: number; enrichments: number; nonces: number }>(
+      'sweepStranded',
+      sweepStranded,
+    ),
+  };
+}

@@ -1,0 +1,59 @@
+// The activities as workflows see them: ids in, statuses and Douyin's error codes out. Types only.
+
+import type { ResolveInput, VerificationKey } from '../workflows/contract.ts';
+
+/** Nothing was sent yet; the next step may run. */
+export interface Open {
+  readonly state: 'open';
+}
+
+/** A verify was sent and its outcome is not known. */
+export interface Unknown {
+  readonly state: 'unknown';
+  readonly next: 'repeat' | 'look_up';
+  /** In words, for operators. */
+  readonly outcome: string;
+  /** How long to wait before the next step, milliseconds. */
+  readonly waitMs: number;
+}
+
+/** Decided, or ended without an attempt; or another round took over. */
+export interface Closed {
+  readonly state: 'closed';
+  readonly verifyStatus: 'success' | 'failed';
+  /** Douyin's code, or 0. */
+  readonly errorCode: number;
+  /** The gateway's reason if nothing was attempted, else empty. */
+  readonly reason: string;
+  readonly needsEnrichment: boolean;
+}
+
+export interface Activities {
+  /** Asks the short link's host what the link names, and stores it. Local. */
+  resolveShortLink(key: VerificationKey): Promise<Open | Closed>;
+  /** Prepares at Douyin and stores its token and the first usable coupon. Local. */
+  prepareCoupon(key: VerificationKey): Promise<Open | Closed>;
+  /** Counts an attempt, sends it, stores the verdict. Local. */
+  verifyCoupon(key: VerificationKey): Promise<Unknown | Closed>;
+  /**
+   * Repeats an unknown verify with the same token and parameters. Fails with `verification.unknown` while Douyin's
+   * schedule has another repeat, so that Temporal retries it and shows the last outcome.
+   */
+  repeatVerification(key: VerificationKey): Promise<Unknown | Closed>;
+  /** Asks Douyin's reads for the outcome; marks the row unsettled if they do not decide. */
+  lookUpVerification(key: VerificationKey): Promise<Unknown | Closed>;
+  /** An operator's decision, with its audit entry. Fails with `verification.not_processing` if it is decided already. */
+  resolveVerification(input: VerificationKey & ResolveInput): Promise<Closed>;
+
+  /**
+   * One enrichment try: reads order and coupon, stores them. Fails with `enrichment.incomplete` when Douyin does not
+   * show them yet or cannot be asked.
+   */
+  fetchOrder(input: { readonly verificationId: number; readonly retryDelaysMs: readonly number[] }): Promise<void>;
+  markEnrichmentStuck(input: { readonly verificationId: number; readonly reason: string }): Promise<void>;
+
+  /** Refreshes Douyin's access token when less than a third of its life is left. */
+  refreshAccessToken(): Promise<{ readonly refreshed: boolean; readonly expiresAt: string }>;
+  /** Starts again what lost its workflow, and deletes spent nonces. */
+  sweepStranded(): Promise<{ readonly verifications: number; readonly enrichments: number; readonly nonces: number }>;
+}

@@ -1,0 +1,222 @@
+// Verifies one coupon for an app: stores the request, has it run, and waits for the verdict within the budget.
+// What happens to the coupon is the workflow's; a verdict after the budget is read from the row.
+import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+import { AppError, type ErrorCode, ERRORS } from '../domain/errors.ts';
+import { isPoiAllowed, type VerifierApp } from '../domain/verifier-app.ts';
+import { answerRepeat, isAnswerable, type Verification, type VerificationRequest } from '../domain/verification.ts';
+import type { NonceClaim } from '../db/repositories/nonce.repository.ts';
+import type { Database } from '../db/unit-of-work.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { VerdictBoard } from '../ports/verdict-board.ts';
+import type { VerificationRunner } from '../ports/verification-runner.ts';
+import type { Logger } from '../observability/logger.ts';
+
+export interface VerifyCouponDeps {
+  readonly db: Database;
+  readonly runner: VerificationRunner;
+  readonly board: VerdictBoard;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** How long a caller waits, milliseconds (VERIFY_BUDGET_MS). */
+  readonly budgetMs: number;
+}
+
+export interface VerifyCouponInput extends VerificationRequest {
+  readonly app: VerifierApp;
+  readonly nonce: NonceClaim;
+  readonly requestId: string;
+  /** The caller's idempotency token, or null to have one made. */
+  readonly verifyToken: string | null;
+  readonly operatorId: string;
+  readonly deviceId: string;
+  readonly note: string;
+}
+
+/** The engine has this long to take a verification; longer than its hiccups, shorter than a cashier's patience. */
+const START_TIMEOUT_MS = 2500;
+/** While this process runs the verification its verdict arrives by itself; the row is only looked at in between. */
+const POLL_MS_WHEN_RUN_HERE = 500;
+const FIRST_POLL_MS = 20;
+const FIRST_POLL_OF_REPEAT_MS = 100;
+const LONGEST_POLL_MS = 400;
+const POLL_GROWTH = 1.5;
+
+/**
+ * @returns the row as it stands when it is decided, or when the budget ends (`verifyStatus: 'processing'`)
+ * @throws AppError `auth.nonce_reused`, `verification.token_reused`, `app.poi_not_allowed`, `coupon.short_link_invalid`,
+ *   `douyin.unavailable`, `douyin.refused_gateway`, `gateway.database_unavailable`, `gateway.engine_unavailable`
+ */
+export async function verifyCoupon(deps: VerifyCouponDeps, input: VerifyCouponInput): Promise<Verification> {
+  const deadline = performance.now() + deps.budgetMs;
+  if (!isPoiAllowed(input.app, input.poiId)) throw new AppError('app.poi_not_allowed');
+  const verifyToken = input.verifyToken ?? randomUUID();
+  const accepted = await deps.db.run((repositories) =>
+    repositories.verifications.accept(
+      {
+        appId: input.app.id,
+        appName: input.app.name,
+        appCode: input.app.code,
+        poiId: input.poiId,
+        mode: input.mode,
+        requestValue: input.requestValue,
+        verifyToken,
+        operatorId: input.operatorId,
+        deviceId: input.deviceId,
+        note: input.note,
+        requestId: input.requestId,
+      },
+      input.nonce,
+      deps.clock.now(),
+    ),
+  );
+  switch (accepted.kind) {
+    case 'nonce_reused':
+      throw new AppError('auth.nonce_reused');
+    case 'accepted':
+      return answer(await run(deps, accepted.verification, deadline));
+    case 'exists':
+      return answer(await repeat(deps, input, verifyToken, deadline));
+  }
+}
+
+/** A second request with a token that names a row already. */
+async function repeat(
+  deps: VerifyCouponDeps,
+  input: VerifyCouponInput,
+  verifyToken: string,
+  deadline: number,
+): Promise<Verification> {
+  const stored = await deps.db.run((repositories) =>
+    repositories.verifications.findByToken(input.app.id, verifyToken),
+  );
+  if (!stored) throw new Error('A verification that exists was not found');
+  switch (answerRepeat(stored, input)) {
+    case 'other_request':
+      throw new AppError('verification.token_reused');
+    case 'stored_record':
+      return stored;
+    case 'wait':
+      return waitForVerdict(deps, stored, deadline, FIRST_POLL_OF_REPEAT_MS);
+    case 'try_again': {
+      const reopened = await deps.db.run((repositories) =>
+        repositories.verifications.reopen(stored, stored.mode, input.requestId, deps.clock.now()),
+      );
+      // Another request with the same token opened it first: wait for that one.
+      return reopened ? run(deps, reopened, deadline) : waitForVerdict(deps, stored, deadline, FIRST_POLL_MS);
+    }
+  }
+}
+
+/** Has the stored verification run and waits for its verdict. */
+async function run(deps: VerifyCouponDeps, verification: Verification, deadline: number): Promise<Verification> {
+  const watch = deps.board.watch(verification.id);
+  try {
+    const start = await deps.runner.start(
+      {
+        verificationId: verification.id,
+        round: verification.round,
+        mode: verification.mode,
+        poiId: verification.poiId,
+        appCode: verification.appCode,
+        appName: verification.appName,
+      },
+      Math.min(START_TIMEOUT_MS, Math.max(1, deadline - performance.now())),
+    );
+    if (start.kind === 'refused' || start.kind === 'uncertain') {
+      deps.logger.error(
+        { err: start.cause, verificationId: verification.id, start: start.kind },
+        'the workflow engine did not take a verification',
+      );
+      const closed = await closeUnsent(deps, verification);
+      if (closed) return closed;
+    }
+    const isRunHere = start.kind === 'started' && start.here;
+    return await waitForVerdict(deps, verification, deadline, isRunHere ? POLL_MS_WHEN_RUN_HERE : FIRST_POLL_MS, watch);
+  } finally {
+    watch.stop();
+  }
+}
+
+/**
+ * Fences off a start that failed or may still arrive: a closed row is never sent. @returns null if something was sent
+ * already, or if the database cannot say so
+ */
+async function closeUnsent(deps: VerifyCouponDeps, verification: Verification): Promise<Verification | null> {
+  try {
+    return await deps.db.run((repositories) =>
+      repositories.verifications.closeNotAttempted(
+        verification,
+        {
+          reason: 'gateway.engine_unavailable',
+          errorCode: 0,
+          errorDescription: ERRORS['gateway.engine_unavailable'].zh,
+        },
+        deps.clock.now(),
+      ),
+    );
+  } catch (err) {
+    deps.logger.error({ err, verificationId: verification.id }, 'an unsent verification could not be closed');
+    return null;
+  }
+}
+
+/**
+ * Waits for the verdict on the board, and watches the row for what other processes decide.
+ * Once the row exists nothing here fails: what cannot be read is answered as it was last known.
+ */
+async function waitForVerdict(
+  deps: VerifyCouponDeps,
+  verification: Verification,
+  deadline: number,
+  firstPollMs: number,
+  watch = deps.board.watch(verification.id),
+): Promise<Verification> {
+  let known = verification;
+  let pollMs = firstPollMs;
+  const stopWaiting = new AbortController();
+  try {
+    for (;;) {
+      const leftMs = deadline - performance.now();
+      if (leftMs <= 0) return known;
+      const published = await Promise.race([
+        watch.next,
+        delay(Math.min(pollMs, leftMs), null, { signal: stopWaiting.signal }),
+      ]);
+      if (published) {
+        if (published.round >= verification.round && isAnswerable(published)) return published;
+        watch.stop();
+        watch = deps.board.watch(verification.id);
+      }
+      known = (await readRow(deps, known)) ?? known;
+      if (known.round >= verification.round && isAnswerable(known)) return known;
+      pollMs = Math.min(pollMs * POLL_GROWTH, LONGEST_POLL_MS);
+    }
+  } finally {
+    stopWaiting.abort();
+    watch.stop();
+  }
+}
+
+async function readRow(deps: VerifyCouponDeps, known: Verification): Promise<Verification | null> {
+  try {
+    return await deps.db.run((repositories) => repositories.verifications.findById(known.id));
+  } catch (err) {
+    deps.logger.warn({ err, verificationId: known.id }, 'a waiting request could not read its row');
+    return null;
+  }
+}
+
+/** A round that ended without an attempt is an error to the caller, and safe to repeat; all else is a record. */
+function answer(verification: Verification): Verification {
+  if (verification.step !== 'not_attempted') return verification;
+  const code: ErrorCode = verification.reason in ERRORS ? (verification.reason as ErrorCode) : 'douyin.unavailable';
+  throw new AppError(code, {
+    data: {
+      verification_id: verification.id,
+      verify_token: verification.verifyToken,
+      ...(verification.errorCode === 0 ? {} : { douyin_error_code: verification.errorCode }),
+    },
+    internal: verification.errorDescription,
+  });
+}

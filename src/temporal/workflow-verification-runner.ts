@@ -1,0 +1,74 @@
+// The verification-runner port on Temporal: an eagerly started workflow VerifyCoupon per verification.
+import { setTimeout as delay } from 'node:timers/promises';
+import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
+import { WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
+import type { RunStart, RunVerificationInput, VerificationRunner } from '../ports/verification-runner.ts';
+import {
+  SEARCH_ATTRIBUTES,
+  TASK_QUEUES,
+  type VerifyCouponInput,
+  verifyWorkflowId,
+  WORKFLOW_TYPES,
+} from '../../workflows/contract.ts';
+import type { TemporalConnection } from './connection.ts';
+import { isCertainRefusal, withinTime } from './engine-failure.ts';
+
+/** A worker killed in the middle of a step is taken over after this long. */
+const WORKFLOW_TASK_TIMEOUT = '5 seconds';
+const PREVIOUS_ROUND_PAUSE_MS = 100;
+const PREVIOUS_ROUND_TRIES = 20;
+
+export interface WorkflowSettings {
+  readonly lookAgainMs: number;
+  readonly enrichRetryDelaysMs: readonly number[];
+}
+
+export function createVerificationRunner(
+  temporal: TemporalConnection,
+  settings: WorkflowSettings,
+): VerificationRunner {
+  const start = async (input: RunVerificationInput, timeoutMs: number): Promise<RunStart> => {
+    try {
+      const handle = await withinTime(timeoutMs, startWorkflow(temporal, settings, input));
+      return { kind: 'started', here: handle.eagerlyStarted };
+    } catch (cause) {
+      if (cause instanceof WorkflowExecutionAlreadyStartedError) return { kind: 'already_running' };
+      return { kind: isCertainRefusal(cause) ? 'refused' : 'uncertain', cause };
+    }
+  };
+  return {
+    async start(input, timeoutMs) {
+      const giveUpAt = performance.now() + timeoutMs;
+      let outcome = await start(input, timeoutMs);
+      // The earlier round's run may still be closing: this round is not the one it carries.
+      for (let tries = 1; input.round > 1 && outcome.kind === 'already_running' && tries < PREVIOUS_ROUND_TRIES; tries++) {
+        if (performance.now() + PREVIOUS_ROUND_PAUSE_MS > giveUpAt) break;
+        await delay(PREVIOUS_ROUND_PAUSE_MS);
+        outcome = await start(input, Math.max(1, giveUpAt - performance.now()));
+      }
+      return outcome;
+    },
+  };
+}
+
+function startWorkflow(temporal: TemporalConnection, settings: WorkflowSettings, input: RunVerificationInput) {
+  const { appName, ...identity } = input;
+  const workflowInput: VerifyCouponInput = { ...identity, ...settings };
+  return temporal.client.workflow.start(WORKFLOW_TYPES.verifyCoupon, {
+    workflowId: verifyWorkflowId(input.verificationId),
+    taskQueue: TASK_QUEUES.verify,
+    args: [workflowInput],
+    requestEagerStart: true,
+    workflowTaskTimeout: WORKFLOW_TASK_TIMEOUT,
+    staticSummary: `核销 · 门店 ${input.poiId} · ${appName}`,
+    typedSearchAttributes: [
+      { key: keyword(SEARCH_ATTRIBUTES.poiId), value: input.poiId },
+      { key: keyword(SEARCH_ATTRIBUTES.appCode), value: input.appCode },
+      { key: keyword(SEARCH_ATTRIBUTES.verifyStatus), value: 'processing' },
+    ],
+  });
+}
+
+function keyword(name: string) {
+  return defineSearchAttributeKey(name, SearchAttributeType.KEYWORD);
+}

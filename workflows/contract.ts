@@ -1,0 +1,77 @@
+// What clients, activities and workflows agree on: queues, workflow ids, inputs, results, signal and update names.
+// No secrets: everything here is readable in Temporal's UI.
+
+import type { VerifyMode } from '../src/domain/coupon.ts';
+
+/** `verify` serves the till; `background` everything a cashier does not wait for. */
+export const TASK_QUEUES = { verify: 'verify', background: 'background' } as const;
+
+export const WORKFLOW_TYPES = {
+  verifyCoupon: 'VerifyCoupon',
+  enrichOrder: 'EnrichOrder',
+  keepTokenFresh: 'KeepTokenFresh',
+  sweepStranded: 'SweepStranded',
+} as const;
+
+export const SCHEDULE_IDS = { keepTokenFresh: 'keep-token-fresh', sweepStranded: 'sweep-stranded' } as const;
+
+export const RETRY_NOW_SIGNAL = 'retryNow';
+export const RESOLVE_UPDATE = 'resolve';
+
+/** Search attributes, all of type Keyword; `migrate` registers them. */
+export const SEARCH_ATTRIBUTES = {
+  poiId: 'PoiId',
+  appCode: 'AppCode',
+  verifyStatus: 'VerifyStatus',
+  enrichmentStatus: 'EnrichmentStatus',
+} as const;
+
+export function verifyWorkflowId(verificationId: number): string {
+  return `verify-${verificationId}`;
+}
+
+export function enrichWorkflowId(verificationId: number): string {
+  return `enrich-${verificationId}`;
+}
+
+/** Which verification, and which try of it: a late step of an earlier round changes nothing. */
+export interface VerificationKey {
+  readonly verificationId: number;
+  readonly round: number;
+}
+
+export interface VerifyCouponInput extends VerificationKey {
+  readonly mode: VerifyMode;
+  readonly poiId: string;
+  readonly appCode: string;
+  /** How long an undecided verification waits before Douyin is asked again, milliseconds. */
+  readonly lookAgainMs: number;
+  /** How long EnrichOrder waits after its nth failed try, milliseconds; after the last it is stuck. */
+  readonly enrichRetryDelaysMs: readonly number[];
+}
+
+export interface VerifyCouponResult {
+  readonly verifyStatus: 'success' | 'failed';
+  /** Douyin's code, or 0. */
+  readonly errorCode: number;
+  /** The gateway's reason if nothing was attempted, else empty. */
+  readonly reason: string;
+}
+
+export interface EnrichOrderInput {
+  readonly verificationId: number;
+  readonly poiId: string;
+  readonly appCode: string;
+  readonly retryDelaysMs: readonly number[];
+}
+
+export interface EnrichOrderResult {
+  readonly enrichmentStatus: 'success';
+}
+
+export interface ResolveInput {
+  readonly verifyStatus: 'success' | 'failed';
+  readonly note: string;
+  readonly actor: string;
+  readonly requestId: string;
+}
