@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { LIMITS } from './defaults.ts';
 import { DOUYIN_ERROR_TEXTS } from './error-codes.ts';
 import { FAULT_KINDS } from './fault-kinds.ts';
+import type { FaultInput, FaultPlanInput } from './faults.ts';
 import { readJsonObject } from './json.ts';
 import { camelKeys, snakeKey, snakeKeys } from './naming.ts';
 import { ENDPOINTS } from './settings.ts';

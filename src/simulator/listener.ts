@@ -73,7 +73,8 @@ function listenOn(server: Server, host: string, port: number): Promise<void> {
 export async function readBody(message: IncomingMessage): Promise<string | undefined> {
   const pieces: Buffer[] = [];
   let length = 0;
-  for await (const piece of message) {
+  // The stream stays open when the loop ends early, so that the refusal can still be sent.
+  for await (const piece of message.iterator({ destroyOnReturn: false })) {
     length += (piece as Buffer).length;
     if (length > LIMITS.bodyBytes) return undefined;
     pieces.push(piece as Buffer);

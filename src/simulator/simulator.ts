@@ -79,8 +79,8 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
     port,
     handle: (message, response) => {
       answer(message, response).catch((error: unknown) => {
-        // A call that was still waiting when the simulator closed ends with its connection.
-        if (closing.signal.aborted) return;
+        // A call still waiting when the simulator closed, or never sent to its end, ends with its connection.
+        if (closing.signal.aborted || !message.complete) return;
         log('simulator failed to answer', error);
         cut(response);
       });
@@ -108,7 +108,11 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
   if (options.demo === true) createDemoOrders(state);
 
   const answer = async (message: IncomingMessage, response: ServerResponse): Promise<void> => {
-    const requestUrl = new URL(message.url ?? '/', 'http://simulator');
+    const requestUrl = URL.parse(message.url ?? '', 'http://simulator');
+    if (requestUrl === null) {
+      sendText(response, 400, 'text/plain; charset=utf-8', 'not a URL', { connection: 'close' });
+      return;
+    }
     const bodyText = await readBody(message);
     if (bodyText === undefined) {
       sendText(response, 413, 'text/plain; charset=utf-8', 'the body is too large', { connection: 'close' });
