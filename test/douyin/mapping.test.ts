@@ -1,0 +1,260 @@
+import { describe, expect, it } from '@jest/globals';
+import { toCertificate, toCertificates, toOrderDetails, toVerifyRecord } from '../../src/douyin/mapping.ts';
+import {
+  certificateSchema,
+  orderSchema,
+  queryCertificatesDataSchema,
+  readAnswer,
+  verifyRecordSchema,
+} from '../../src/douyin/wire.ts';
+import { parseLosslessJson } from '../../src/douyin/lossless-json.ts';
+
+const certificate = (more: object, source: 'prepare' | 'look_up' = 'look_up') =>
+  toCertificate(certificateSchema.parse({ encrypted_code: 'Cg==', ...more }), source);
+
+describe('toCertificate', () => {
+  it('reads a full certificate, ids as text', () => {
+    const wire = parseLosslessJson(
+      `{"encrypted_code":"CgYIASAHKAESLgos8Xk2/bQ+aA==","certificate_id":7372594810362817586,"status":2,"start_time":1773540010,"expire_time":1781366399,"code":"104686126200131",
+      "sku":{"sku_id":"1790440745530376","title":"双人下午茶套餐","groupon_type":3,"product_id":1790440745530001},"amount":{"original_amount":9900,"pay_amount":"7900"},
+      "time_card":{"times_count":5,"times_used":2},
+      "verify":{"verify_id":"7372601122334455667","certificate_id":"7372594810362817586","verify_time":1773570668,"can_cancel":true,"verify_type":4,"poi_id":7182937465123456789},
+      "verify_records":[{"verify_id":"7372601122334455600","verify_time":1773570600,"verify_type":2,"poi_id":7182937465123456700},{}],
+      "deduction_info_list":[{"source_order_id":"0"},{"source_order_id":1086312045673319999}],"new_field":{"x":1}}`,
+    );
+    expect(toCertificate(certificateSchema.parse(wire), 'look_up')).toEqual({
+      encryptedCode: 'CgYIASAHKAESLgos8Xk2/bQ+aA==',
+      certificateId: '7372594810362817586',
+      status: 'USED',
+      originCode: '104686126200131',
+      startTime: new Date('2026-03-15T02:00:10Z'),
+      expireTime: new Date(1781366399_000),
+      productId: '1790440745530001',
+      skuId: '1790440745530376',
+      skuTitle: '双人下午茶套餐',
+      grouponType: 'times_card',
+      payAmountFen: 7900,
+      originalAmountFen: 9900,
+      timesCount: 5,
+      timesUsed: 2,
+      lastUse: {
+        verifyId: '7372601122334455667',
+        verifyTime: new Date(1773570668_000),
+        channel: 'open_api',
+        poiId: '7182937465123456789',
+        isCancelled: false,
+      },
+      uses: [
+        {
+          verifyId: '7372601122334455600',
+          verifyTime: new Date(1773570600_000),
+          channel: 'other',
+          poiId: '7182937465123456700',
+          isCancelled: false,
+        },
+      ],
+      sourceOrderId: '1086312045673319999',
+    });
+  });
+
+  it('reads a certificate with nothing but its code', () => {
+    expect(certificate({})).toMatchObject({
+      certificateId: '',
+      startTime: null,
+      payAmountFen: null,
+      timesCount: null,
+      lastUse: null,
+      uses: [],
+      skuId: '',
+      grouponType: 'unknown',
+    });
+    const empty = {
+      sku: '',
+      amount: null,
+      verify: {},
+      verify_records: null,
+      certificate_id: null,
+      expire_time: '',
+    };
+    expect(certificate(empty)).toEqual(certificate({}));
+  });
+
+  it.each([
+    [1, 'UNUSED', 'UNUSED'],
+    ['1', 'UNUSED', 'UNUSED'],
+    [2, 'USED', 'USED'],
+    [3, 'REFUNDING', 'REFUNDING'],
+    [4, 'REFUNDED', 'REFUNDED'],
+    [5, 'UNKNOWN', 'UNKNOWN'],
+    [6, 'REFUNDING', 'REFUNDING'],
+    [7, 'UNKNOWN', 'UNKNOWN'],
+    ['x', 'UNKNOWN', 'UNKNOWN'],
+    [0, 'UNUSED', 'UNKNOWN'],
+    [null, 'UNUSED', 'UNKNOWN'],
+    [undefined, 'UNUSED', 'UNKNOWN'],
+  ])('status %j is %s when prepare lists it and %s in a look-up', (status, prepared, lookedUp) => {
+    expect(certificate({ status }, 'prepare').status).toBe(prepared);
+    expect(certificate({ status }, 'look_up').status).toBe(lookedUp);
+  });
+
+  it.each([
+    [1682265599, '2023-04-23T15:59:59.000Z'],
+    [1682265599000, '2023-04-23T15:59:59.000Z'],
+    ['1682265599', '2023-04-23T15:59:59.000Z'],
+  ])('reads the time %j, in seconds or with 13 digits in milliseconds', (expire_time, iso) => {
+    expect(certificate({ expire_time }).expireTime?.toISOString()).toBe(iso);
+  });
+
+  it.each([0, '0', '', null, -1, 'soon', 9e15, '99999999999999999999'])(
+    'has no time for %j',
+    (expire_time) => {
+      expect(certificate({ expire_time }).expireTime).toBeNull();
+    },
+  );
+
+  it.each([
+    [0, 0],
+    ['0', 0],
+    ['7900', 7900],
+    [79.5, null],
+    [-1, null],
+    ['', null],
+    [2 ** 31, null],
+    ['79.00', null],
+  ])('reads the amount %j as %j fen', (pay_amount, fen) => {
+    expect(certificate({ amount: { pay_amount } }).payAmountFen).toBe(fen);
+  });
+
+  it.each([
+    [4, 'open_api'],
+    [1, 'other'],
+    [3, 'other'],
+    [0, 'unknown'],
+    [undefined, 'unknown'],
+  ])('a verification of type %j came through %s', (verify_type, channel) => {
+    expect(certificate({ verify: { verify_id: '1', verify_type } }).lastUse?.channel).toBe(channel);
+  });
+});
+
+describe('toCertificates', () => {
+  it('joins both lists, each coupon once', () => {
+    const data = queryCertificatesDataSchema.parse({
+      certificates: [
+        { encrypted_code: 'a', certificate_id: 1 },
+        { encrypted_code: 'b', certificate_id: 2 },
+      ],
+      certificates_v2: [
+        { encrypted_code: 'b', certificate_id: '2' },
+        { encrypted_code: 'c', certificate_id: 3 },
+      ],
+    });
+    expect(toCertificates(data, 'prepare').map(({ encryptedCode }) => encryptedCode)).toEqual([
+      'a',
+      'b',
+      'c',
+    ]);
+  });
+
+  it('refuses a list with an element that cannot be read, instead of skipping it', () => {
+    expect(
+      queryCertificatesDataSchema.safeParse({ certificates: [{ encrypted_code: 'a' }, 'b'] }).success,
+    ).toBe(false);
+  });
+});
+
+describe('toOrderDetails', () => {
+  const order = (more: object) =>
+    toOrderDetails(orderSchema.parse({ order_id: '1086312045673319463', ...more }));
+
+  it('reads the order of two coupons, amounts as numbers or text', () => {
+    expect(
+      order({
+        order_type: 21,
+        order_status: 201,
+        sku_id: '1790440745530376',
+        sku_name: '双人下午茶套餐',
+        count: 2,
+        products: [
+          { product_id: '1790440745530001', product_name: '双人下午茶', sku_id: '1790440745530376', num: 2 },
+        ],
+        pay_amount: 15800,
+        receipt_amount: '15800',
+        discount_amount: '4000',
+        create_order_time: 1773540000,
+        pay_time: 0,
+        certificate: [{ certificate_id: '' }, { certificate_id: '7372594810362883122' }],
+      }),
+    ).toEqual({
+      orderId: '1086312045673319463',
+      extOrderId: '',
+      orderStatus: 201,
+      productId: '1790440745530001',
+      productName: '双人下午茶',
+      skuId: '1790440745530376',
+      skuName: '双人下午茶套餐',
+      payAmountFen: 15800,
+      receiptAmountFen: 15800,
+      discountAmountFen: 4000,
+      couponCount: 2,
+      createOrderTime: new Date(1773540000_000),
+      payTime: null,
+    });
+  });
+
+  it('adds up the parts when only they tell an amount, and only if all of them do', () => {
+    const parts = [{ receipt_amount: '15000', discount_amount: '4000' }, { receipt_amount: 800 }];
+    expect(order({ receipt_amount: '', sub_order_amount_infos: parts })).toMatchObject({
+      receiptAmountFen: 15800,
+      discountAmountFen: null,
+    });
+    expect(order({}).receiptAmountFen).toBeNull();
+  });
+
+  it('takes the sku from the product when the order does not name it', () => {
+    expect(order({ products: [{ product_id: 1, sku_id: 2 }] })).toMatchObject({ productId: '1', skuId: '2' });
+  });
+});
+
+describe('toVerifyRecord', () => {
+  it('reads a record, a cancelled one too, and takes the store asked for where it names none', () => {
+    const wire = verifyRecordSchema.parse({
+      verify_id: '7',
+      certificate_id: 8,
+      verify_time: 1773570668,
+      verify_type: 4,
+      status: 2,
+    });
+    expect(toVerifyRecord(wire, 'poi-1')).toEqual({
+      verifyId: '7',
+      certificateId: '8',
+      verifyTime: new Date(1773570668_000),
+      channel: 'open_api',
+      poiId: 'poi-1',
+      isCancelled: true,
+    });
+  });
+});
+
+describe('readAnswer', () => {
+  const read = (json: object) => readAnswer(Buffer.from(JSON.stringify(json)));
+
+  it('takes the words that belong to the deciding code, or those there are', () => {
+    const words = (data: object, extra: object) => read({ data, extra })?.description;
+    expect(words({ error_code: 1212, description: '券不存在' }, { error_code: 1, description: 'x' })).toBe(
+      '券不存在',
+    );
+    expect(words({ error_code: 0, description: '' }, { error_code: 1212, description: '券不存在' })).toBe(
+      '券不存在',
+    );
+    expect(words({ error_code: 1212 }, { error_code: 1212, description: '券不存在' })).toBe('券不存在');
+  });
+
+  it('takes nothing odd for a log id', () => {
+    expect(read({ extra: { error_code: 1, logid: '20260315EX1' } })?.logid).toBe('20260315EX1');
+    expect(read({ extra: { error_code: 1, logid: 'a b\n' } })?.logid).toBe('');
+  });
+
+  it('does not read bytes that are no UTF-8', () => {
+    expect(readAnswer(Buffer.from([0x7b, 0x22, 0xff, 0x22, 0x3a, 0x31, 0x7d]))).toBeNull();
+  });
+});
