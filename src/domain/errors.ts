@@ -18,10 +18,13 @@ export type ErrorKind =
   | 'gateway_unavailable'
   | 'internal';
 
-interface ErrorEntry {
+/** The languages callers are answered in; Chinese unless they ask for English. */
+export type Language = 'zh' | 'en';
+
+export type Bilingual = Readonly<Record<Language, string>>;
+
+interface ErrorEntry extends Bilingual {
   readonly kind: ErrorKind;
-  readonly zh: string;
-  readonly en: string;
 }
 
 /** Every error code of the gateway. Codes are `area.reason` and never change their meaning. */
@@ -43,15 +46,15 @@ export const ERRORS = {
   },
   'request.unsupported_media_type': {
     kind: 'unsupported_media',
-    zh: '请求体须为 application/json（UTF-8）',
-    en: 'The request body must be application/json in UTF-8',
+    zh: '请求体须为未压缩的 application/json（UTF-8）',
+    en: 'The request body must be application/json in UTF-8, not compressed',
   },
   'route.not_found': { kind: 'not_found', zh: '没有这个接口', en: 'There is no such endpoint' },
 
   'auth.missing_header': {
     kind: 'unauthenticated',
-    zh: '缺少签名请求头',
-    en: 'A signature header is missing',
+    zh: '签名请求头缺失或重复，details 中列出了名称',
+    en: 'A signature header is missing or repeated; details names it',
   },
   'auth.bad_timestamp': {
     kind: 'unauthenticated',
@@ -109,6 +112,11 @@ export const ERRORS = {
     kind: 'conflict',
     zh: '该 verify_token 已用于另一笔核销，未做任何操作',
     en: 'This verify_token belongs to another verification; nothing was done',
+  },
+  'verification.not_processing': {
+    kind: 'conflict',
+    zh: '这笔核销已有结果，不能再裁定',
+    en: 'This verification is decided already',
   },
   'verification.not_found': {
     kind: 'not_found',

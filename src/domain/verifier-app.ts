@@ -1,5 +1,7 @@
 // An app: one client of the gateway, what it may do and for which stores. Its secrets are never part of it.
 
+import { AppError } from './errors.ts';
+
 export type AppStatus = 'active' | 'disabled';
 
 export interface VerifierApp {
@@ -20,4 +22,9 @@ export interface VerifierApp {
 /** Whether the app may act for this store. */
 export function isPoiAllowed(app: Pick<VerifierApp, 'poiIds'>, poiId: string): boolean {
   return app.poiIds.length === 0 || app.poiIds.includes(poiId);
+}
+
+/** @throws AppError `app.poi_not_allowed` */
+export function requirePoiAllowed(app: Pick<VerifierApp, 'poiIds'>, poiId: string): void {
+  if (!isPoiAllowed(app, poiId)) throw new AppError('app.poi_not_allowed');
 }

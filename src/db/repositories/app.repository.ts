@@ -28,7 +28,8 @@ export class AppRepository {
   async findAppWithSecrets(
     clientKey: string,
   ): Promise<{ readonly app: VerifierApp; readonly sealedSecrets: readonly string[] } | null> {
-    const rows = await rowsOf(this.#em, 
+    const rows = await rowsOf(
+      this.#em,
       `select apps.*, array(
          select sealed_secret from app_secrets where app_id = apps.id and ended_at is null order by id desc
        ) as sealed_secrets
@@ -50,14 +51,22 @@ export class AppRepository {
   }
 
   /** Newest first, with the exact number of all. */
-  async listApps(limit: number, offset: number): Promise<{ readonly apps: readonly VerifierApp[]; readonly total: number }> {
-    const [apps, total] = await this.#em.findAndCount(AppEntity, {}, { orderBy: { id: 'desc' }, limit, offset });
+  async listApps(
+    limit: number,
+    offset: number,
+  ): Promise<{ readonly apps: readonly VerifierApp[]; readonly total: number }> {
+    const [apps, total] = await this.#em.findAndCount(
+      AppEntity,
+      {},
+      { orderBy: { id: 'desc' }, limit, offset },
+    );
     return { apps: apps as VerifierApp[], total };
   }
 
   /** Remembers that the app was used, without waiting for other writers. */
   async touchLastUsed(id: number, now: Date): Promise<void> {
-    await rowsOf(this.#em, 
+    await rowsOf(
+      this.#em,
       `update apps set last_used_at = ? where id = ?
          and (last_used_at is null or last_used_at < ?::timestamptz - interval '${LAST_USED_RESOLUTION}')`,
       [now, id, now],
@@ -67,7 +76,12 @@ export class AppRepository {
   /** @throws a violation of apps__code or apps__client_key */
   async insertApp(app: NewApp): Promise<VerifierApp> {
     const now = new Date();
-    const id = await this.#em.insert(AppEntity, { ...app, poiIds: [...app.poiIds], createdAt: now, updatedAt: now });
+    const id = await this.#em.insert(AppEntity, {
+      ...app,
+      poiIds: [...app.poiIds],
+      createdAt: now,
+      updatedAt: now,
+    });
     return (await this.#em.findOneOrFail(AppEntity, { id })) as VerifierApp;
   }
 

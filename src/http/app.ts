@@ -1,0 +1,79 @@
+// The HTTP surface as a Koa app: the order of middleware, on one screen. It never listens; routes are in routes/.
+import Router from '@koa/router';
+import Koa from 'koa';
+import { AppError } from '../domain/errors.ts';
+import { AppAuthenticator } from '../services/authenticate-app.ts';
+import { AppUseRecorder } from '../services/record-app-use.ts';
+import { HealthChecker } from '../services/check-health.ts';
+import type { HttpDeps, RouteDeps } from './deps.ts';
+import { renderErrors } from './error-response.ts';
+import { guard } from './guard.ts';
+import { accessLog } from './middleware/access-log.ts';
+import { authenticateUnknown } from './middleware/authenticate-unknown.ts';
+import { inFlightLimit } from './middleware/in-flight-limit.ts';
+import { internalAuth } from './middleware/internal-auth.ts';
+import { openAuth } from './middleware/open-auth.ts';
+import { rawBody } from './middleware/raw-body.ts';
+import { refuseWhenStopping } from './middleware/refuse-when-stopping.ts';
+import { requestId } from './middleware/request-id.ts';
+import type { HttpMiddleware, RequestState } from './request-state.ts';
+import type { Route } from './route.ts';
+import { ROUTES } from './routes/index.ts';
+
+/** @throws Error for a trusted network that is not a CIDR block */
+export function createApp(deps: HttpDeps): Koa<RequestState> {
+  const app = new Koa<RequestState>();
+  const routeDeps: RouteDeps = { ...deps, healthChecker: new HealthChecker(deps.health, deps.clock) };
+  const authenticator = new AppAuthenticator(deps);
+  const recorder = new AppUseRecorder(deps);
+  const limitInFlight = inFlightLimit(deps.maxInFlight);
+  const internal = internalAuth(deps.internalTrustedCidrs);
+  const pass: HttpMiddleware = (_ctx, next) => next();
+  const authentication = (takesNonce: boolean) => ({
+    open: openAuth(authenticator, recorder, { takesNonce }),
+    internal,
+    public: pass,
+  });
+
+  app.use(requestId());
+  app.use(accessLog(deps.logger));
+  app.use(renderErrors(deps.logger));
+  app.use(refuseWhenStopping(() => deps.isStopping()));
+  app.use(rawBody());
+  // Sensitive and strict: a path that is not written exactly as declared is another path.
+  const router = new Router<RequestState>({ sensitive: true, strict: true, exclusive: 'specificity' });
+  for (const route of ROUTES) {
+    router.register(
+      routerPath(route),
+      [route.method],
+      [
+        rememberPattern(route),
+        route.isLimitedInFlight ? limitInFlight : pass,
+        authentication(route.takesNonce ?? false)[route.surface],
+        guard(routeDeps, route),
+      ],
+    );
+  }
+  app.use(router.routes() as HttpMiddleware);
+  app.use(authenticateUnknown(authentication(false)));
+  app.use(() => {
+    throw new AppError('route.not_found');
+  });
+
+  app.on('error', (err: unknown) => {
+    deps.logger.warn({ reason: String(err) }, 'an answer could not be sent whole');
+  });
+  return app;
+}
+
+/** `/things/{id}` as the router writes it. */
+function routerPath(route: Route): string {
+  return route.path.replaceAll(/\{(\w+)\}/g, ':$1');
+}
+
+function rememberPattern(route: Route): HttpMiddleware {
+  return (ctx, next) => {
+    ctx.state.routePattern = route.path;
+    return next();
+  };
+}

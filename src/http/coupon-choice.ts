@@ -1,0 +1,35 @@
+// Which coupon a body names: exactly one of several fields, as a zod check and as the domain's request.
+import type { z } from 'zod';
+import type { VerifyMode } from '../domain/coupon.ts';
+import { text } from './fields.ts';
+import { bilingual } from './invalid-request.ts';
+
+/** Douyin's links and codes vary in length and must never be cut; these bounds only keep rubbish out. */
+export const couponFields = {
+  short_link: () => text({ min: 1, max: 2048 }),
+  code: () => text({ min: 1, max: 128 }),
+  encrypted_code: () => text({ min: 1, max: 2048 }),
+} as const;
+
+/** A check for `superRefine`: exactly one of the fields is there. */
+export function exactlyOneOf<Field extends string>(...fields: readonly Field[]) {
+  return (body: Partial<Record<Field, unknown>>, ctx: z.RefinementCtx): void => {
+    if (fields.filter((field) => body[field] !== undefined).length === 1) return;
+    const list = fields.join(', ');
+    ctx.addIssue({
+      code: 'custom',
+      ...bilingual(`${list} 须且只能填一个`, `Exactly one of ${list} is needed`),
+      input: body,
+    });
+  };
+}
+
+/** @returns the mode and value of a body that `exactlyOneOf` accepted */
+export function readCoupon(body: Partial<Record<VerifyMode, string | undefined>>): {
+  readonly mode: VerifyMode;
+  readonly requestValue: string;
+} {
+  if (body.short_link !== undefined) return { mode: 'short_link', requestValue: body.short_link };
+  if (body.code !== undefined) return { mode: 'code', requestValue: body.code };
+  return { mode: 'encrypted_code', requestValue: body.encrypted_code ?? '' };
+}

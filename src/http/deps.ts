@@ -1,0 +1,28 @@
+// Everything the HTTP surface is built from. Types only; the parts are joined in src/deps.ts.
+import type { AccessTokens, Douyin, ShortLinks } from '../ports/douyin.ts';
+import type { EnrichmentRunner } from '../ports/verification-runner.ts';
+import type { AuthenticateAppDeps } from '../services/authenticate-app.ts';
+import type { HealthChecker, HealthProbes } from '../services/check-health.ts';
+import type { VerifyCouponDeps } from '../services/verify-coupon.ts';
+
+export interface HttpDeps extends VerifyCouponDeps, AuthenticateAppDeps {
+  readonly douyin: Douyin;
+  readonly shortLinks: ShortLinks;
+  readonly accessTokens: AccessTokens;
+  readonly enrichmentRunner: EnrichmentRunner;
+  /** Verifications in flight per process; past it callers are refused at once. */
+  readonly maxInFlight: number;
+  /** CIDR blocks the internal endpoints answer to. */
+  readonly internalTrustedCidrs: readonly string[];
+  /** IANA name; a report's day is a day there. */
+  readonly reportTimeZone: string;
+  readonly version: string;
+  readonly health: HealthProbes;
+  /** Whether the process is on its way out and takes no new work. */
+  isStopping(): boolean;
+}
+
+/** What handlers get: the above, and what one app builds of it. */
+export interface RouteDeps extends HttpDeps {
+  readonly healthChecker: HealthChecker;
+}

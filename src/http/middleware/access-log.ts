@@ -1,0 +1,29 @@
+// One line per request: who asked for what, how it ended, how long it took. The path is never written, for it may hold
+// a caller's token; neither are bodies or headers.
+import type { Logger } from '../../observability/logger.ts';
+import type { HttpMiddleware } from '../request-state.ts';
+
+/** @param nowMs a clock that never goes back, milliseconds */
+export function accessLog(logger: Logger, nowMs: () => number = () => performance.now()): HttpMiddleware {
+  return async (ctx, next) => {
+    const startMs = nowMs();
+    try {
+      await next();
+    } finally {
+      const { requestId, routePattern, open, internal, errorCode } = ctx.state;
+      logger.info(
+        {
+          request_id: requestId,
+          method: ctx.method,
+          route: routePattern ?? 'none',
+          status: ctx.status,
+          ms: Math.round(nowMs() - startMs),
+          ...(open ? { app: open.app.code } : {}),
+          ...(internal ? { uid: internal.uid } : {}),
+          ...(errorCode ? { error_code: errorCode } : {}),
+        },
+        'request',
+      );
+    }
+  };
+}

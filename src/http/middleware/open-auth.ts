@@ -1,0 +1,54 @@
+// Authentication of the open surface: the four headers, the signature, the nonce, and whether the app is active.
+import { AppError } from '../../domain/errors.ts';
+import type { AppAuthenticator, SignedRequest } from '../../services/authenticate-app.ts';
+import type { AppUseRecorder } from '../../services/record-app-use.ts';
+import type { HttpContext, HttpMiddleware } from '../request-state.ts';
+
+const HEADERS = ['X-Client-Key', 'X-Timestamp', 'X-Nonce', 'X-Signature'] as const;
+
+/**
+ * A nonce is spent by every correctly signed request: here, or by the handler together with its row if the route takes
+ * the nonce and its request gets that far.
+ */
+export function openAuth(
+  authenticator: AppAuthenticator,
+  recorder: AppUseRecorder,
+  options: { readonly takesNonce: boolean },
+): HttpMiddleware {
+  return async (ctx, next) => {
+    const { app, nonce } = await authenticator.authenticate(readSignedRequest(ctx));
+    let isNonceTaken = false;
+    ctx.state.open = {
+      app,
+      takeNonce: () => {
+        isNonceTaken = true;
+        return nonce;
+      },
+    };
+    recorder.record(app.id);
+    if (!options.takesNonce) await authenticator.spendNonce(nonce);
+    try {
+      if (app.status === 'disabled') throw new AppError('app.disabled');
+      await next();
+    } catch (err) {
+      if (options.takesNonce && !isNonceTaken) await authenticator.spendNonce(nonce);
+      throw err;
+    }
+  };
+}
+
+function readSignedRequest(ctx: HttpContext): SignedRequest {
+  const values = HEADERS.map((header) => ctx.req.headersDistinct[header.toLowerCase()] ?? []);
+  const wrong = HEADERS.filter((_, position) => values[position]?.length !== 1 || values[position][0] === '');
+  if (wrong.length > 0) throw new AppError('auth.missing_header', { data: { headers: wrong } });
+  const [clientKey, timestamp, nonce, signature] = values.map((list) => list[0] ?? '');
+  return {
+    clientKey: clientKey ?? '',
+    timestamp: timestamp ?? '',
+    nonce: nonce ?? '',
+    signature: signature ?? '',
+    method: ctx.method,
+    requestTarget: ctx.req.url ?? '',
+    body: ctx.state.rawBody,
+  };
+}
