@@ -4,7 +4,12 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { AppError, type ErrorCode, ERRORS } from '../domain/errors.ts';
 import { isPoiAllowed, type VerifierApp } from '../domain/verifier-app.ts';
-import { answerRepeat, isAnswerable, type Verification, type VerificationRequest } from '../domain/verification.ts';
+import {
+  answerRepeat,
+  isAnswerable,
+  type Verification,
+  type VerificationRequest,
+} from '../domain/verification.ts';
 import type { NonceClaim } from '../db/repositories/nonce.repository.ts';
 import type { Database } from '../db/unit-of-work.ts';
 import type { Clock } from '../ports/clock.ts';
@@ -109,7 +114,11 @@ async function repeat(
 }
 
 /** Has the stored verification run and waits for its verdict. */
-async function run(deps: VerifyCouponDeps, verification: Verification, deadline: number): Promise<Verification> {
+async function run(
+  deps: VerifyCouponDeps,
+  verification: Verification,
+  deadline: number,
+): Promise<Verification> {
   const watch = deps.board.watch(verification.id);
   try {
     const start = await deps.runner.start(
@@ -132,7 +141,13 @@ async function run(deps: VerifyCouponDeps, verification: Verification, deadline:
       if (closed) return closed;
     }
     const isRunHere = start.kind === 'started' && start.here;
-    return await waitForVerdict(deps, verification, deadline, isRunHere ? POLL_MS_WHEN_RUN_HERE : FIRST_POLL_MS, watch);
+    return await waitForVerdict(
+      deps,
+      verification,
+      deadline,
+      isRunHere ? POLL_MS_WHEN_RUN_HERE : FIRST_POLL_MS,
+      watch,
+    );
   } finally {
     watch.stop();
   }
@@ -210,7 +225,8 @@ async function readRow(deps: VerifyCouponDeps, known: Verification): Promise<Ver
 /** A round that ended without an attempt is an error to the caller, and safe to repeat; all else is a record. */
 function answer(verification: Verification): Verification {
   if (verification.step !== 'not_attempted') return verification;
-  const code: ErrorCode = verification.reason in ERRORS ? (verification.reason as ErrorCode) : 'douyin.unavailable';
+  const code: ErrorCode =
+    verification.reason in ERRORS ? (verification.reason as ErrorCode) : 'douyin.unavailable';
   throw new AppError(code, {
     data: {
       verification_id: verification.id,

@@ -1,0 +1,63 @@
+// What main.ts gives a command: its configuration, its log, and the signal to end. Also how a command waits and ends.
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Logger } from '../observability/logger.ts';
+
+export interface ProcessContext {
+  readonly env: NodeJS.ProcessEnv;
+  /** Aborted by SIGTERM, SIGINT, or the end of a parent process that started this one. */
+  readonly stop: AbortSignal;
+}
+
+/** Resolves when the process is told to end. */
+export async function untilStopped(stop: AbortSignal): Promise<void> {
+  if (stop.aborted) return;
+  await new Promise<void>((resolve) => stop.addEventListener('abort', () => resolve(), { once: true }));
+}
+
+/** Tells a parent process started by `start` that this one serves. */
+export function reportReady(details: Record<string, unknown>): void {
+  process.send?.({ kind: 'ready', ...details });
+}
+
+const CONNECT_PATIENCE_MS = 60_000;
+const CONNECT_PAUSE_MS = 1000;
+
+/** Tries to open something the process cannot do without, for a minute: parts of a deployment start together. */
+export async function openPatiently<T>(
+  what: string,
+  open: () => Promise<T>,
+  logger: Logger,
+  stop: AbortSignal,
+): Promise<T> {
+  const giveUpAt = performance.now() + CONNECT_PATIENCE_MS;
+  for (;;) {
+    try {
+      return await open();
+    } catch (err) {
+      if (stop.aborted || performance.now() > giveUpAt) throw err;
+      logger.warn({ err }, `${what} cannot be reached yet`);
+      await delay(CONNECT_PAUSE_MS);
+    }
+  }
+}
+
+/** Runs the steps of an ordered shutdown; each is bounded, and a failing one does not keep the others from running. */
+export async function shutDown(
+  logger: Logger,
+  steps: readonly { readonly name: string; readonly timeoutMs: number; readonly run: () => Promise<unknown> }[],
+): Promise<void> {
+  for (const step of steps) {
+    const bound = new AbortController();
+    try {
+      const finished = await Promise.race([
+        step.run().then(() => true),
+        delay(step.timeoutMs, false, { signal: bound.signal, ref: false }),
+      ]);
+      if (!finished) logger.warn({ step: step.name, timeoutMs: step.timeoutMs }, 'a shutdown step took too long');
+    } catch (err) {
+      logger.error({ err, step: step.name }, 'a shutdown step failed');
+    } finally {
+      bound.abort();
+    }
+  }
+}

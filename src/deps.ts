@@ -1,0 +1,130 @@
+// The composition root: builds the parts of a gateway process and joins them. Processes, tests and benches use it alike.
+import type { MikroORM } from '@mikro-orm/postgresql';
+import type { ActivityDeps } from '../activities/deps.ts';
+import { createActivities } from '../activities/index.ts';
+import type { Activities } from '../activities/types.ts';
+import type { Config } from './config.ts';
+import { createDatabaseTokenStore } from './db/database-token-store.ts';
+import { openOrm } from './db/mikro-orm.config.ts';
+import { createDatabase, type Database } from './db/unit-of-work.ts';
+import { DouyinAccessTokens } from './douyin/access-token.ts';
+import { HttpDouyin } from './douyin/client.ts';
+import { HttpShortLinks } from './douyin/short-link.ts';
+import type { Logger } from './observability/logger.ts';
+import { createMetrics, type Metrics } from './observability/metrics.ts';
+import type { Clock } from './ports/clock.ts';
+import type { SecretBox } from './ports/secret-box.ts';
+import type { VerdictBoard } from './ports/verdict-board.ts';
+import { createSecretBox } from './secret-box.ts';
+import { connectTemporal, type TemporalConnection } from './temporal/connection.ts';
+import { createEnrichmentRunner } from './temporal/workflow-enrichment-runner.ts';
+import { createVerdictBoard } from './temporal/verdict-board.ts';
+import { createVerificationRunner } from './temporal/workflow-verification-runner.ts';
+
+/** An unused coupon this long after the last verify was sent was not redeemed by it; Douyin publishes no figure. */
+const UNUSED_IS_FINAL_AFTER_MS = 3_600_000;
+
+/** What every process has: database, Douyin, secrets. */
+export interface Core {
+  readonly config: Config;
+  readonly logger: Logger;
+  readonly clock: Clock;
+  readonly metrics: Metrics;
+  readonly orm: MikroORM;
+  readonly db: Database;
+  readonly secretBox: SecretBox;
+  readonly accessTokens: DouyinAccessTokens;
+  readonly douyin: HttpDouyin;
+  readonly shortLinks: HttpShortLinks;
+  close(): Promise<void>;
+}
+
+/** What runs verifications: the core and Temporal. */
+export interface Gateway extends Core {
+  readonly temporal: TemporalConnection;
+  readonly board: VerdictBoard;
+  readonly runner: ActivityDeps['runner'];
+  readonly enrichmentRunner: ActivityDeps['enrichmentRunner'];
+  readonly activities: Activities;
+}
+
+/** @throws when the database cannot be reached */
+export async function openCore(config: Config, logger: Logger): Promise<Core> {
+  const orm = await openOrm({ url: config.database.url.expose(), poolSize: config.database.poolSize });
+  const clock: Clock = { now: () => new Date() };
+  const metrics = createMetrics();
+  const secretBox = createSecretBox(config.secretsKeys.map((key) => key.expose()));
+  const accessTokens = new DouyinAccessTokens({
+    baseUrl: config.douyin.baseUrl,
+    clientKey: config.douyin.clientKey,
+    clientSecret: config.douyin.clientSecret,
+    store: createDatabaseTokenStore(orm, secretBox, config.douyin.clientKey),
+    clock,
+    timeoutMs: config.douyin.timeoutMs,
+    logger,
+  });
+  const douyin = new HttpDouyin({
+    baseUrl: config.douyin.baseUrl,
+    accountId: config.douyin.accountId,
+    timeoutMs: config.douyin.timeoutMs,
+    tokens: accessTokens,
+    logger,
+    onCall: (call) => metrics.observeDouyinCall(call),
+  });
+  const shortLinks = new HttpShortLinks({
+    hosts: config.douyin.shortLinkHosts,
+    timeoutMs: config.douyin.timeoutMs,
+  });
+  return {
+    config,
+    logger,
+    clock,
+    metrics,
+    orm,
+    db: createDatabase(orm),
+    secretBox,
+    accessTokens,
+    douyin,
+    shortLinks,
+    async close() {
+      await Promise.allSettled([accessTokens.close(), douyin.close(), shortLinks.close()]);
+      await orm.close();
+    },
+  };
+}
+
+/** @throws when the database or Temporal cannot be reached */
+export async function openGateway(config: Config, logger: Logger): Promise<Gateway> {
+  const core = await openCore(config, logger);
+  const temporal = await connectTemporal(config.temporal).catch(async (err: unknown) => {
+    await core.close();
+    throw err;
+  });
+  const board = createVerdictBoard();
+  const settings = {
+    lookAgainMs: config.verification.lookAgainMs,
+    enrichRetryDelaysMs: config.enrichment.retryDelaysMs,
+  };
+  const runner = createVerificationRunner(temporal, settings);
+  const enrichmentRunner = createEnrichmentRunner(temporal, settings.enrichRetryDelaysMs);
+  const activities = createActivities({
+    ...core,
+    board,
+    runner,
+    enrichmentRunner,
+    repeatDelaysMs: config.verification.repeatDelaysMs,
+    unusedIsFinalAfterMs: UNUSED_IS_FINAL_AFTER_MS,
+  });
+  return {
+    ...core,
+    temporal,
+    board,
+    runner,
+    enrichmentRunner,
+    activities,
+    async close() {
+      await temporal.close();
+      await core.close();
+    },
+  };
+}
