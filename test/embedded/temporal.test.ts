@@ -68,6 +68,14 @@ describe('startEmbeddedTemporal', () => {
     expect(found.status.name).toBe('RUNNING');
   });
 
+  it('lets a workflow start eagerly', async () => {
+    const { address } = await start(await makeFolder(), { storage: 'memory' });
+    const described = await withClient(address, (client) =>
+      client.workflowService.describeNamespace({ namespace: 'gateway' }),
+    );
+    expect(described.namespaceInfo?.capabilities?.eagerWorkflowStart).toBe(true);
+  });
+
   it('takes other ports when the preferred ones are in use', async () => {
     const occupants = [createServer(), createServer()];
     await Promise.all(
