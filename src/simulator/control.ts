@@ -77,7 +77,7 @@ const atTillBody = z.strictObject({
   poiId: z.string(),
   atMs: z.int().min(0).optional(),
 });
-const couponBody = z.union([atTillBody, couponChangeSchema]);
+const couponBody = z.discriminatedUnion('action', [atTillBody, ...couponChangeSchema.options]);
 const newOrdersBody = z.looseObject({ count: z.int().min(1).max(LIMITS.ordersPerRequest).optional() });
 const done = { ok: true };
 
@@ -292,11 +292,15 @@ function refusal(status: number, message: string): ControlAnswer {
   return { status, body: { error: { message } } };
 }
 
+/** Every problem by the name the caller wrote. */
 function explain(error: z.ZodError): string {
   return error.issues
-    .map(
-      (issue) => `${issue.path.map((part) => snakeKey(String(part))).join('.') || 'body'}: ${issue.message}`,
-    )
+    .map((issue) => {
+      const where = issue.path.map((part) => snakeKey(String(part))).join('.') || 'body';
+      return issue.code === 'unrecognized_keys'
+        ? `${where}: unknown ${issue.keys.map(snakeKey).join(', ')}`
+        : `${where}: ${issue.message}`;
+    })
     .join('; ');
 }
 

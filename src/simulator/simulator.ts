@@ -49,7 +49,7 @@ export interface Simulator {
   /** `http://host:port`, without a slash at the end. */
   url: string;
   state: SimulatorState;
-  /** Cuts every connection and closes the journal. Calls still waiting do nothing more. */
+  /** Cuts every connection and closes the journal. Calls still waiting do nothing more. Closing twice is harmless. */
   close(): Promise<void>;
 }
 
@@ -148,6 +148,7 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
     url,
     state,
     close: async () => {
+      if (closing.signal.aborted) return;
       closing.abort();
       await listener.close();
       world.close();
