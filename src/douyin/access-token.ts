@@ -100,8 +100,13 @@ export class DouyinAccessTokens implements AccessTokens {
     if (isFresh && this.#alarmedGeneration < stored.generation) {
       this.#alarmedGeneration = stored.generation;
       this.#options.logger.error(
-        { generation: stored.generation, obtainedAt: stored.obtainedAt, expiresAt: stored.expiresAt },
-        'douyin refused an access token before its end: does another environment fetch tokens with the same client key?',
+        {
+          generation: stored.generation,
+          obtainedAt: stored.obtainedAt,
+          expiresAt: stored.expiresAt,
+          alert: 'access_token.refused_early',
+        },
+        'Douyin refused an access token before its end: does another environment fetch tokens with the same client key?',
       );
     }
     return toAccessToken(await this.#successorOf(stored));
@@ -216,7 +221,10 @@ export class DouyinAccessTokens implements AccessTokens {
       : Math.min(MAX_PAUSE_MS, FIRST_PAUSE_MS * 2 ** this.#failuresInARow);
     this.#failuresInARow += 1;
     this.#pause = { untilMs: this.#nowMs() + pauseMs, error };
-    logger.error({ code: error.code, reason: error.message, pauseMs }, 'access token could not be fetched');
+    logger.error(
+      { code: error.code, reason: error.message, pauseMs, alert: 'access_token.fetch_failed' },
+      'access token could not be fetched',
+    );
     await store.releaseLease(this.#owner);
     if (isTooFrequent) await store.acquireLease({ generation, owner: this.#owner, leaseMs: pauseMs });
   }

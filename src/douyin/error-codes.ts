@@ -13,7 +13,7 @@ export type CodeMeaning =
   | 'bad_request'
   /** In risk review; it may yet be verified within 48 hours. */
   | 'in_review'
-  /** Douyin knows no such coupon or order. */
+  /** Douyin knows no such coupon or order, or cannot decrypt the code that names it. */
   | 'not_found'
   /** Douyin's word on the coupon: wrong store, cancelled, being given away, expired code … */
   | 'coupon_refused'
@@ -31,8 +31,8 @@ const CODES_BY_MEANING = {
   ],
   bad_request: [2100005, 2119001, 28001007, 200002, 1502, 4000001],
   in_review: [1229],
-  not_found: [1212, 1263, 3100101, 1033000519],
-  coupon_refused: [1221, 1228, 1241, 1250, 1265, 3000002, 45005117, 2119006, 2119007],
+  not_found: [1212, 1221, 1263, 3100101, 1033000519],
+  coupon_refused: [1228, 1241, 1250, 1265, 3000002, 45005117, 2119006, 2119007],
 } as const satisfies Record<Exclude<CodeMeaning, 'unlisted'>, readonly number[]>; // prettier-ignore
 
 const MEANING_BY_CODE = new Map<number, CodeMeaning>(

@@ -8,7 +8,10 @@ import { meaningOfAnswer, readAnswer, verifyDataSchema, type Answer, type WireVe
 export type VerifyAttempt = VerifyInput['attempt'];
 
 /** What was sent, as far as the judgement depends on it. */
-export type SentVerify = Pick<VerifyInput, 'encryptedCode' | 'isCallerSupplied'>;
+export type SentVerify = Pick<
+  VerifyInput,
+  'encryptedCode' | 'certificateId' | 'orderId' | 'isCallerSupplied'
+>;
 
 /** Douyin refused the access token and did nothing: refresh once, send once more. */
 export interface RetryWithFreshToken {
@@ -111,11 +114,19 @@ function judgeItems(answer: Answer, attempt: VerifyAttempt, sent: SentVerify): V
     return unknown({ reason: `${more.length + 1} results for one coupon${where}`, response });
   }
   if (item.result === null) return unknown({ reason: `a result without its code${where}`, response });
-  if (item.code !== '' && item.code !== sent.encryptedCode) {
-    return unknown({ reason: `the result of another coupon${where}`, response });
-  }
+  if (!isAboutSent(item, sent)) return unknown({ reason: `the result of another coupon${where}`, response });
   // A code that is missing, null or "" stands for 0 only here, beside a complete result and the other code's 0.
   return judgeItem(item, item.result, { response, where }, attempt);
+}
+
+/** Each id that both sides name must be the same; Douyin leaves some out. */
+function isAboutSent(item: WireVerifyItem, sent: SentVerify): boolean {
+  const isSame = (told: string, known = '') => told === '' || known === '' || told === known;
+  return (
+    isSame(item.code, sent.encryptedCode) &&
+    isSame(item.certificate_id, sent.certificateId) &&
+    isSame(item.order_id, sent.orderId)
+  );
 }
 
 function judgeItem(

@@ -15,6 +15,9 @@ export interface VerifyInput {
   readonly douyinVerifyToken: string;
   readonly poiId: string;
   readonly encryptedCode: string;
+  /** As prepare told them, '' or absent where it did not: an answer about another coupon is no answer. */
+  readonly certificateId?: string;
+  readonly orderId?: string;
   /** `first` only if no earlier send of this token can have had an effect. */
   readonly attempt: 'first' | 'repeat';
   /** Whether token and code came from the caller (encrypted_code mode): then bad parameters are the caller's. */
