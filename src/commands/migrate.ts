@@ -16,7 +16,7 @@ export async function run(context: ProcessContext): Promise<void> {
 export async function migrate(config: Config, logger: Logger, stop: AbortSignal): Promise<void> {
   const orm = await openPatiently(
     'the database',
-    () => openOrm({ url: config.database.url.expose(), poolSize: 2 }),
+    () => openOrm({ url: config.database.url.expose(), poolSize: 2, logger }),
     logger,
     stop,
   );

@@ -2,6 +2,7 @@
 import { defineConfig, MikroORM } from '@mikro-orm/postgresql';
 import { Migrator } from '@mikro-orm/migrations';
 import { fileURLToPath } from 'node:url';
+import type { Logger } from '../observability/logger.ts';
 import { AccessTokenEntity } from './entities/access-token.entity.ts';
 import { AppEntity, AppSecretEntity } from './entities/app.entity.ts';
 import { AuditEntryEntity } from './entities/audit-entry.entity.ts';
@@ -17,8 +18,9 @@ const IDLE_TIMEOUT_MS = 60_000;
 /**
  * @param options.url `postgres://…`
  * @param options.poolSize connections of this process at most
+ * @throws when the database cannot be reached
  */
-export async function openOrm(options: { url: string; poolSize: number }): Promise<MikroORM> {
+export async function openOrm(options: { url: string; poolSize: number; logger: Logger }): Promise<MikroORM> {
   return MikroORM.init(
     defineConfig({
       clientUrl: options.url,
@@ -34,6 +36,8 @@ export async function openOrm(options: { url: string; poolSize: number }): Promi
       extensions: [Migrator],
       implicitTransactions: false,
       timezone: 'UTC',
+      colors: false,
+      logger: (message) => options.logger.debug({ orm: true }, message),
       pool: { min: 0, max: options.poolSize, idleTimeoutMillis: IDLE_TIMEOUT_MS },
       driverOptions: {
         connectionTimeoutMillis: CONNECT_TIMEOUT_MS,

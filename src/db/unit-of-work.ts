@@ -4,12 +4,14 @@ import { toAppError } from './constraint-errors.ts';
 import { AppRepository } from './repositories/app.repository.ts';
 import { AuditLogRepository } from './repositories/audit-log.repository.ts';
 import { NonceRepository } from './repositories/nonce.repository.ts';
+import { ReportRepository } from './repositories/report.repository.ts';
 import { VerificationRepository } from './repositories/verification.repository.ts';
 
 export interface Repositories {
   readonly apps: AppRepository;
   readonly auditLog: AuditLogRepository;
   readonly nonces: NonceRepository;
+  readonly reports: ReportRepository;
   readonly verifications: VerificationRepository;
 }
 
@@ -43,6 +45,7 @@ function repositoriesOf(em: EntityManager): Repositories {
     apps: new AppRepository(em),
     auditLog: new AuditLogRepository(em),
     nonces: new NonceRepository(em),
+    reports: new ReportRepository(em),
     verifications: new VerificationRepository(em),
   };
 }

@@ -6,10 +6,11 @@ import { type Config, loadConfig } from '../../src/config.ts';
 import { migrate } from '../../src/commands/migrate.ts';
 import { type Gateway, openGateway } from '../../src/deps.ts';
 import type { VerifierApp } from '../../src/domain/verifier-app.ts';
-import { createLogger } from '../../src/observability/logger.ts';
+import { createLogger, type Logger } from '../../src/observability/logger.ts';
 import { createVerifierApp } from '../../src/services/create-verifier-app.ts';
 import { SIMULATOR_DEFAULTS } from '../../src/simulator/defaults.ts';
 import { type Simulator, startSimulator } from '../../src/simulator/simulator.ts';
+import { installTemporalRuntime } from '../../src/temporal/connection.ts';
 import { bundleWorkflows, type RunningWorker, startBackgroundWorker, startVerifyWorker } from '../../src/temporal/workers.ts';
 import { createTestDatabase } from './test-database.ts';
 
@@ -64,6 +65,7 @@ export async function startHarness(options: HarnessOptions = {}): Promise<Harnes
   };
   const config = loadConfig(env);
   const logger = createLogger({ level: config.log.level, format: 'json', process: 'test' });
+  installRuntimeOnce(logger);
   await migrate(config, logger, new AbortController().signal);
   const gateway = await openGateway(config, logger);
   const workers: RunningWorker[] = [];
@@ -92,6 +94,13 @@ export async function startHarness(options: HarnessOptions = {}): Promise<Harnes
       await database.drop();
     },
   };
+}
+
+let isRuntimeInstalled = false;
+/** Temporal's native part is one per process. */
+function installRuntimeOnce(logger: Logger): void {
+  if (!isRuntimeInstalled) installTemporalRuntime(logger);
+  isRuntimeInstalled = true;
 }
 
 const TEST_ACTOR = { uid: 'test', requestId: 'test' };

@@ -30,7 +30,8 @@ export class NonceRepository {
 
   /** Deletes at most `limit` nonces that left the window; @returns how many */
   async deleteExpired(limit: number): Promise<number> {
-    const rows = await rowsOf(this.#em, 
+    const rows = await rowsOf(
+      this.#em,
       `delete from request_nonces where ctid in
          (select ctid from request_nonces where expires_at < now() - interval '1 minute' limit ?) returning 1`,
       [limit],

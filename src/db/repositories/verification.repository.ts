@@ -60,7 +60,8 @@ export class VerificationRepository {
 
   /** Spends the nonce and inserts the row: one statement, one commit. */
   async accept(input: NewVerification, nonce: NonceClaim, now: Date): Promise<AcceptOutcome> {
-    const rows = await rowsOf(this.#em, 
+    const rows = await rowsOf(
+      this.#em,
       `with fresh_nonce as (${CLAIM_NONCE_SQL}),
        accepted as (
          insert into verifications
@@ -219,12 +220,27 @@ export class VerificationRepository {
   }
 
   /** Keeps what a send without a verdict told; the row stays in processing. */
-  async noteUnknown(key: RoundKey, changes: Changes, details: Record<string, unknown>, now: Date): Promise<Verification | null> {
-    return this.#advance({ key, from: IS_RUNNING, changes, event: { kind: 'outcome_unknown', details }, now });
+  async noteUnknown(
+    key: RoundKey,
+    changes: Changes,
+    details: Record<string, unknown>,
+    now: Date,
+  ): Promise<Verification | null> {
+    return this.#advance({
+      key,
+      from: IS_RUNNING,
+      changes,
+      event: { kind: 'outcome_unknown', details },
+      now,
+    });
   }
 
   /** Takes back the count of a send that certainly did nothing. */
-  async uncountSend(key: RoundKey, details: Record<string, unknown>, now: Date): Promise<Verification | null> {
+  async uncountSend(
+    key: RoundKey,
+    details: Record<string, unknown>,
+    now: Date,
+  ): Promise<Verification | null> {
     return this.#advance({
       key,
       from: `${IS_RUNNING} and open_send_count > 0`,
@@ -244,7 +260,13 @@ export class VerificationRepository {
     return this.#advance({
       key,
       from: `${IS_RUNNING} and open_send_count = 0`,
-      changes: { ...why, verifyStatus: 'failed', step: 'not_attempted', settledAt: now, enrichmentStatus: 'skipped' },
+      changes: {
+        ...why,
+        verifyStatus: 'failed',
+        step: 'not_attempted',
+        settledAt: now,
+        enrichmentStatus: 'skipped',
+      },
       event: { kind: 'not_attempted', details: { reason: why.reason, error_code: why.errorCode } },
       now,
     });
@@ -262,14 +284,18 @@ export class VerificationRepository {
   }
 
   /** Order and coupon data; never touches the verdict. */
-  async storeEnrichment(id: number, changes: Changes, details: Record<string, unknown>, now: Date): Promise<Verification | null> {
+  async storeEnrichment(
+    id: number,
+    changes: Changes,
+    details: Record<string, unknown>,
+    now: Date,
+  ): Promise<Verification | null> {
     const kind = changes.enrichmentStatus ? `enrichment_${changes.enrichmentStatus}` : 'enrichment_tried';
-    return this.#change(
-      id,
-      `verify_status = 'success' and enrichment_status <> 'success'`,
-      [],
-      { changes, event: { kind, details }, now },
-    );
+    return this.#change(id, `verify_status = 'success' and enrichment_status <> 'success'`, [], {
+      changes,
+      event: { kind, details },
+      now,
+    });
   }
 
   /**
@@ -278,7 +304,8 @@ export class VerificationRepository {
    */
   async takeStranded(idleMs: number, limit: number, now: Date): Promise<readonly Verification[]> {
     const before = new Date(now.getTime() - idleMs);
-    const rows = await rowsOf(this.#em, 
+    const rows = await rowsOf(
+      this.#em,
       `update verifications set swept_at = ? where id in (
          select id from verifications
          where ${IS_RUNNING} and updated_at < ? and (swept_at is null or swept_at < ?)
@@ -292,7 +319,8 @@ export class VerificationRepository {
   /** Successes whose order data has been pending for `idleMs`, likewise. */
   async takeUnenriched(idleMs: number, limit: number, now: Date): Promise<readonly Verification[]> {
     const before = new Date(now.getTime() - idleMs);
-    const rows = await rowsOf(this.#em, 
+    const rows = await rowsOf(
+      this.#em,
       `update verifications set swept_at = ? where id in (
          select id from verifications
          where verify_status = 'success' and enrichment_status = 'pending'
@@ -318,7 +346,8 @@ export class VerificationRepository {
     const assignments = changes.map(([property]) => `${columnOf(property)} = ?`);
     const computed = change.computed ? [change.computed] : [];
     const computedParameters = change.computed?.includes('?') ? [change.now] : [];
-    const rows = await rowsOf(this.#em, 
+    const rows = await rowsOf(
+      this.#em,
       `with changed as (
          update verifications set ${[...assignments, ...computed].join(', ')}
          where id = ? and ${condition} returning *
@@ -342,7 +371,8 @@ export class VerificationRepository {
   }
 
   async #findOne(condition: string, parameters: readonly unknown[]): Promise<Verification | null> {
-    const rows = await rowsOf(this.#em, 
+    const rows = await rowsOf(
+      this.#em,
       `select * from verifications where ${condition} order by id desc limit 1`,
       [...parameters],
     );

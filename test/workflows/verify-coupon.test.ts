@@ -1,0 +1,277 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { AppError } from '../../src/domain/errors.ts';
+import { enrichWorkflowId, RESOLVE_UPDATE, RETRY_NOW_SIGNAL, verifyWorkflowId } from '../../workflows/contract.ts';
+import { eventually } from '../support/eventually.ts';
+import { type Harness, startHarness } from '../support/harness.ts';
+import { keepHistory, OTHER_POI_ID, POI_ID, readVerification, verify } from './support.ts';
+
+let harness: Harness;
+beforeAll(async () => {
+  harness = await startHarness();
+}, 60_000);
+afterAll(() => harness.close());
+afterEach(() => harness.simulator.state.clearFaults());
+
+const state = () => harness.simulator.state;
+const workflow = (workflowId: string) => harness.gateway.temporal.client.workflow.getHandle(workflowId);
+const statusOf = async (workflowId: string) => (await workflow(workflowId).describe()).status.name;
+
+/** Waits until the workflow is over, and keeps its history under `path`. */
+async function finished(id: number, path: string): Promise<void> {
+  await workflow(verifyWorkflowId(id)).result();
+  await keepHistory(harness, verifyWorkflowId(id), path);
+}
+
+function effectsOf(orderId: string): number {
+  return state().ledger({ orderId, kind: 'verified' }).length;
+}
+
+describe('VerifyCoupon', () => {
+  describe('success', () => {
+    it('redeems by short link, once, and completes the order', async () => {
+      const order = state().createOrder();
+      const verification = await verify(harness, { requestValue: order.shortLink });
+      expect(verification).toMatchObject({ verifyStatus: 'success', step: 'settled', sendCount: 1, errorCode: 0 });
+      await finished(verification.id, 'verify-short-link');
+      expect(effectsOf(order.orderId)).toBe(1);
+      expect(await readVerification(harness, verification.id)).toMatchObject({
+        enrichmentStatus: 'success',
+        couponStatus: 'USED',
+        orderStatus: 201,
+        payAmount: order.payAmountFen,
+      });
+    });
+
+    it('redeems by plain code, which never goes to verify', async () => {
+      const order = state().createOrder();
+      const verification = await verify(harness, { mode: 'code', requestValue: order.coupons[0]!.code });
+      expect(verification.verifyStatus).toBe('success');
+      await finished(verification.id, 'verify-code');
+      const calls = state().calls({ orderId: order.orderId });
+      expect(calls.filter((call) => call.endpoint === 'prepare')).toHaveLength(1);
+      expect(calls.filter((call) => call.endpoint === 'verify')).toHaveLength(1);
+    });
+
+    it('redeems what the caller has prepared, without preparing again', async () => {
+      const order = state().createOrder();
+      const prepared = await harness.gateway.douyin.prepare({ code: order.coupons[0]!.code }, POI_ID);
+      if (prepared.kind !== 'prepared') throw new Error('The simulator did not prepare');
+      const verification = await verify(harness, {
+        mode: 'encrypted_code',
+        requestValue: prepared.order.certificates[0]!.encryptedCode,
+        verifyToken: prepared.order.verifyToken,
+      });
+      expect(verification).toMatchObject({ verifyStatus: 'success', orderId: order.orderId });
+      await finished(verification.id, 'verify-encrypted-code');
+      expect(state().calls({ orderId: order.orderId, endpoint: 'prepare' })).toHaveLength(1);
+    });
+
+    it('takes the first usable coupon of several', async () => {
+      const order = state().createOrder({ coupons: 2 });
+      state().changeCoupon(order.coupons[0]!.certificateId, { action: 'set_status', status: 'refunded' });
+      const verification = await verify(harness, { requestValue: order.shortLink });
+      expect(verification.certificateId).toBe(order.coupons[1]!.certificateId);
+      await workflow(verifyWorkflowId(verification.id)).result();
+    });
+  });
+
+  describe('repeats of a token', () => {
+    it('answers twenty requests at once with one effect and equal records', async () => {
+      const order = state().createOrder();
+      const verifyToken = randomUUID();
+      const answers = await Promise.all(
+        Array.from({ length: 20 }, () => verify(harness, { requestValue: order.shortLink, verifyToken })),
+      );
+      expect(new Set(answers.map((answer) => answer.id)).size).toBe(1);
+      expect(new Set(answers.map((answer) => answer.verifyStatus))).toEqual(new Set(['success']));
+      expect(effectsOf(order.orderId)).toBe(1);
+      expect(state().calls({ orderId: order.orderId, endpoint: 'prepare' })).toHaveLength(1);
+    });
+
+    it('refuses the token for another request', async () => {
+      const [first, second] = [state().createOrder(), state().createOrder()];
+      const verifyToken = randomUUID();
+      await verify(harness, { requestValue: first.shortLink, verifyToken });
+      await expect(verify(harness, { requestValue: second.shortLink, verifyToken })).rejects.toMatchObject({
+        code: 'verification.token_reused',
+      });
+      expect(effectsOf(second.orderId)).toBe(0);
+    });
+
+    it('tries again what ended before anything was consumed', async () => {
+      const order = state().createOrder();
+      const verifyToken = randomUUID();
+      state().addFault({ kind: 'http-5xx-before-effect', endpoints: ['prepare'] });
+      await expect(verify(harness, { requestValue: order.shortLink, verifyToken })).rejects.toMatchObject({
+        code: 'douyin.unavailable',
+      });
+      const second = await verify(harness, { requestValue: order.shortLink, verifyToken });
+      expect(second).toMatchObject({ verifyStatus: 'success', round: 2 });
+      await finished(second.id, 'verify-second-round');
+      expect(effectsOf(order.orderId)).toBe(1);
+    });
+  });
+
+  describe('not attempted', () => {
+    it('refuses a link that holds no coupon, and says which verification it was', async () => {
+      const err: unknown = await verify(harness, { requestValue: `${harness.simulator.url}/s/nothing/` }).catch(
+        (caught: unknown) => caught,
+      );
+      expect(err).toBeInstanceOf(AppError);
+      const { code, data } = err as AppError;
+      expect(code).toBe('coupon.short_link_invalid');
+      await finished(data!['verification_id'] as number, 'verify-link-invalid');
+    });
+
+    it('leaves the coupon alone when Douyin refuses the gateway at verify', async () => {
+      const order = state().createOrder();
+      state().addFault({ kind: 'ip-not-listed', endpoints: ['verify'], orderId: order.orderId });
+      const err: unknown = await verify(harness, { requestValue: order.shortLink }).catch((caught: unknown) => caught);
+      expect(err).toMatchObject({ code: 'douyin.refused_gateway', data: { douyin_error_code: 2100007 } });
+      await finished((err as AppError).data!['verification_id'] as number, 'verify-gateway-refused');
+      expect(effectsOf(order.orderId)).toBe(0);
+    });
+  });
+
+  describe('failed', () => {
+    it('says so when prepare lists nothing usable, and does not call verify', async () => {
+      const order = state().createOrder({ couponStatus: 'refunded' });
+      const verification = await verify(harness, { requestValue: order.shortLink });
+      expect(verification).toMatchObject({ verifyStatus: 'failed', step: 'settled', enrichmentStatus: 'skipped' });
+      await finished(verification.id, 'verify-nothing-usable');
+      expect(state().calls({ orderId: order.orderId, endpoint: 'verify' })).toHaveLength(0);
+    });
+
+    it('is a failure, and not ours, when another till was faster', async () => {
+      const order = state().createOrder();
+      // The other till redeems between our prepare and our verify.
+      state().addFault({ kind: 'latency-before-effect', endpoints: ['verify'], orderId: order.orderId, delayMs: 300 });
+      const verifying = verify(harness, { requestValue: order.shortLink });
+      await eventually(() => state().calls({ orderId: order.orderId, endpoint: 'prepare' }).length === 1);
+      state().useCouponAtTill(order.coupons[0]!.certificateId, { poiId: OTHER_POI_ID });
+      const verification = await verifying;
+      expect(verification).toMatchObject({ verifyStatus: 'failed', errorCode: 1208, usedByVerificationId: null });
+      await finished(verification.id, 'verify-refused');
+    });
+  });
+
+  describe('unknown', () => {
+    it('ends as success with one effect when the answer was lost after the effect', async () => {
+      const order = state().createOrder();
+      state().addFault({ kind: 'hang-after-effect', endpoints: ['verify'], orderId: order.orderId });
+      const answer = await verify(harness, { requestValue: order.shortLink });
+      expect(['processing', 'success']).toContain(answer.verifyStatus);
+      await finished(answer.id, 'verify-repeat');
+      expect(await readVerification(harness, answer.id)).toMatchObject({ verifyStatus: 'success', sendCount: 2 });
+      expect(effectsOf(order.orderId)).toBe(1);
+    });
+
+    it('ends as success with one effect when the request was lost before the effect', async () => {
+      const order = state().createOrder();
+      state().addFault({ kind: 'cut-before-effect', endpoints: ['verify'], orderId: order.orderId });
+      const answer = await verify(harness, { requestValue: order.shortLink });
+      await finished(answer.id, 'verify-repeat-after-cut');
+      expect(await readVerification(harness, answer.id)).toMatchObject({ verifyStatus: 'success' });
+      expect(effectsOf(order.orderId)).toBe(1);
+    });
+
+    it('answers processing when the budget ends first', async () => {
+      const order = state().createOrder();
+      state().addFault({ kind: 'hang-after-effect', endpoints: ['verify'], orderId: order.orderId });
+      const answer = await verify(harness, { requestValue: order.shortLink }, 200);
+      expect(answer.verifyStatus).toBe('processing');
+      await workflow(verifyWorkflowId(answer.id)).result();
+      expect(effectsOf(order.orderId)).toBe(1);
+    });
+
+    it('is decided by a look-up when every repeat is lost', async () => {
+      const order = state().createOrder();
+      state().addFault({ kind: 'cut-after-effect', endpoints: ['verify'], orderId: order.orderId, count: 'always' });
+      const answer = await verify(harness, { requestValue: order.shortLink });
+      await finished(answer.id, 'verify-look-up');
+      expect(await readVerification(harness, answer.id)).toMatchObject({ verifyStatus: 'success', couponStatus: 'USED' });
+      expect(effectsOf(order.orderId)).toBe(1);
+    });
+
+    it('waits for an operator when look-ups do not decide, and takes the operator’s word', async () => {
+      const order = state().createOrder();
+      state().addFault({ kind: 'cut-before-effect', endpoints: ['verify'], orderId: order.orderId, count: 'always' });
+      const answer = await verify(harness, { requestValue: order.shortLink }, 300);
+      await eventually(async () => (await readVerification(harness, answer.id)).step === 'unsettled');
+      await workflow(verifyWorkflowId(answer.id)).executeUpdate(RESOLVE_UPDATE, {
+        args: [{ verifyStatus: 'failed', note: '店员确认未核销', actor: 'ops-7', requestId: 'r-1' }],
+      });
+      await finished(answer.id, 'verify-resolved');
+      expect(await readVerification(harness, answer.id)).toMatchObject({ verifyStatus: 'failed', step: 'settled' });
+    });
+  });
+
+  describe('enrichment', () => {
+    it('goes on in a child workflow when the first try finds no order yet', async () => {
+      const order = state().createOrder();
+      state().addFault({ kind: 'http-5xx-before-effect', endpoints: ['order_query'], orderId: order.orderId });
+      const verification = await verify(harness, { requestValue: order.shortLink });
+      await finished(verification.id, 'verify-enrich-child');
+      await workflow(enrichWorkflowId(verification.id)).result();
+      await keepHistory(harness, enrichWorkflowId(verification.id), 'enrich-second-try');
+      expect(await readVerification(harness, verification.id)).toMatchObject({
+        enrichmentStatus: 'success',
+        enrichmentRetryCount: 1,
+      });
+    });
+
+    it('becomes stuck in the open, says why, and completes after retryNow', async () => {
+      const order = state().createOrder();
+      state().addFault({
+        kind: 'permission-missing',
+        endpoints: ['order_query'],
+        orderId: order.orderId,
+        count: 'always',
+      });
+      const verification = await verify(harness, { requestValue: order.shortLink });
+      const workflowId = enrichWorkflowId(verification.id);
+      await eventually(
+        async () => (await readVerification(harness, verification.id)).enrichmentStatus === 'stuck',
+      );
+      expect((await readVerification(harness, verification.id)).verifyStatus).toBe('success');
+      expect(await statusOf(workflowId)).toBe('RUNNING');
+      await eventually(async () => {
+        const { typedSearchAttributes } = await workflow(workflowId).describe();
+        return JSON.stringify(typedSearchAttributes.getAll()).includes('stuck');
+      });
+
+      state().clearFaults();
+      await workflow(workflowId).signal(RETRY_NOW_SIGNAL);
+      await workflow(workflowId).signal(RETRY_NOW_SIGNAL).catch(() => undefined);
+      await workflow(workflowId).result();
+      await keepHistory(harness, workflowId, 'enrich-stuck-retry-now');
+      expect(await readVerification(harness, verification.id)).toMatchObject({
+        enrichmentStatus: 'success',
+        verifyStatus: 'success',
+      });
+    });
+  });
+
+  it('keeps codes, links, tokens and names out of every history', async () => {
+    const order = state().createOrder();
+    const verification = await verify(harness, { requestValue: order.shortLink, note: '备注-不应出现' });
+    await workflow(verifyWorkflowId(verification.id)).result();
+    const row = await readVerification(harness, verification.id);
+    const history = JSON.stringify(await workflow(verifyWorkflowId(verification.id)).fetchHistory(), (_key, value) =>
+      value instanceof Uint8Array ? Buffer.from(value).toString('utf8') : (value as unknown),
+    );
+    const decoded = history.replaceAll(/"([A-Za-z0-9+/]{16,}={0,2})"/g, (_match, text: string) =>
+      Buffer.from(text, 'base64').toString('utf8'),
+    );
+    const secrets = [
+      row.requestValue, row.verifyToken, row.douyinVerifyToken, row.encryptedCode, row.encryptedData, row.originCode,
+      row.note, order.coupons[0]!.code, order.shortLinkId, harness.secret,
+    ]; // prettier-ignore
+    for (const secret of secrets) {
+      expect(secret).not.toBe('');
+      expect(history).not.toContain(secret);
+      expect(decoded).not.toContain(secret);
+    }
+  });
+});
