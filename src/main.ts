@@ -2,7 +2,7 @@
 import { ConfigError } from './config.ts';
 import type { ProcessContext } from './commands/process-context.ts';
 
-const COMMANDS: Readonly<Record<string, () => Promise<{ run(context: ProcessContext): Promise<void> }>>> = {
+const COMMANDS: Readonly<Record<string, () => Promise<{ run: (context: ProcessContext) => Promise<void> }>>> = {
   start: () => import('./commands/start.ts'),
   api: () => import('./commands/api.ts'),
   worker: () => import('./commands/worker.ts'),

@@ -166,7 +166,7 @@ async function startEmbedded(
 interface SupervisedChild {
   /** The first readiness message. */
   readonly ready: Promise<Record<string, unknown>>;
-  stop(): Promise<void>;
+  readonly stop: () => Promise<void>;
 }
 
 /**

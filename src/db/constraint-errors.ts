@@ -37,7 +37,7 @@ export function toAppError(err: unknown): unknown {
   }
   const isAway = chain.some(
     (link) =>
-      AWAY.test(String(link['code'] ?? '')) ||
+      (typeof link['code'] === 'string' && AWAY.test(link['code'])) ||
       (typeof link['message'] === 'string' && AWAY_MESSAGES.test(link['message'])),
   );
   return isAway ? new AppError('gateway.database_unavailable', { cause: err }) : err;

@@ -1,7 +1,9 @@
 // Registers the search attributes that ops filter by. `migrate` does this, once per namespace.
-import { temporal as proto } from '@temporalio/proto';
 import { SEARCH_ATTRIBUTES } from '../../workflows/contract.ts';
 import type { TemporalConnection } from './connection.ts';
+
+/** INDEXED_VALUE_TYPE_KEYWORD of temporal.api.enums.v1.IndexedValueType. */
+const KEYWORD = 2;
 
 /** Adds those that are missing; the others stay as they are. */
 export async function registerSearchAttributes(temporal: TemporalConnection): Promise<void> {
@@ -11,8 +13,6 @@ export async function registerSearchAttributes(temporal: TemporalConnection): Pr
   if (missing.length === 0) return;
   await operatorService.addSearchAttributes({
     namespace: temporal.namespace,
-    searchAttributes: Object.fromEntries(
-      missing.map((name) => [name, proto.api.enums.v1.IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD]),
-    ),
+    searchAttributes: Object.fromEntries(missing.map((name) => [name, KEYWORD])),
   });
 }

@@ -1,7 +1,6 @@
 // The workers: which process serves which queue, with how many slots, and why.
 import { fileURLToPath } from 'node:url';
 import { bundleWorkflowCode, Worker, type WorkerOptions, type WorkflowBundleWithSourceMap } from '@temporalio/worker';
-import type { Activities } from '../../activities/types.ts';
 import { TASK_QUEUES } from '../../workflows/contract.ts';
 import type { Logger } from '../observability/logger.ts';
 import type { TemporalConnection } from './connection.ts';
@@ -40,7 +39,7 @@ export async function bundleWorkflows(logger: Logger): Promise<WorkflowBundleWit
 /** Serves the till: VerifyCoupon with its local activities. Every API process and every worker process runs one. */
 export async function startVerifyWorker(
   temporal: TemporalConnection,
-  options: { workflowBundle: WorkflowBundleWithSourceMap; activities: Activities; maxInFlight: number },
+  options: { workflowBundle: WorkflowBundleWithSourceMap; activities: object; maxInFlight: number },
 ): Promise<RunningWorker> {
   const slots = options.maxInFlight * SLOTS_PER_REQUEST + POLLS;
   return start(temporal, TASK_QUEUES.verify, options, {
@@ -53,7 +52,7 @@ export async function startVerifyWorker(
 /** Serves what no cashier waits for: enrichment, settling, the schedules. Worker processes run one. */
 export async function startBackgroundWorker(
   temporal: TemporalConnection,
-  options: { workflowBundle: WorkflowBundleWithSourceMap; activities: Activities },
+  options: { workflowBundle: WorkflowBundleWithSourceMap; activities: object },
 ): Promise<RunningWorker> {
   return start(temporal, TASK_QUEUES.background, options, {
     maxConcurrentWorkflowTaskExecutions: BACKGROUND_WORKFLOW_SLOTS,
@@ -64,7 +63,7 @@ export async function startBackgroundWorker(
 async function start(
   temporal: TemporalConnection,
   taskQueue: string,
-  options: { workflowBundle: WorkflowBundleWithSourceMap; activities: Activities },
+  options: { workflowBundle: WorkflowBundleWithSourceMap; activities: object },
   slots: Partial<WorkerOptions>,
 ): Promise<RunningWorker> {
   const worker = await Worker.create({
