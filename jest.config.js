@@ -27,7 +27,16 @@ export default {
   maxWorkers: 2,
   testTimeout: 30_000,
   projects: [
-    project('unit', ['domain', 'config', 'errors', 'layout', 'douyin', 'simulator', 'observability', 'deploy']),
+    project('unit', [
+      'domain',
+      'config',
+      'errors',
+      'layout',
+      'douyin',
+      'simulator',
+      'observability',
+      'deploy',
+    ]),
     project('http', ['http', 'db', 'activities', 'services', 'clients', 'contracts', 'embedded']),
     project('workflow', ['workflows', 'temporal']),
     project('e2e', ['e2e']),

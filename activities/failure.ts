@@ -30,5 +30,8 @@ export function toActivityFailure(err: unknown): ApplicationFailure {
   }
   // A foreign error's message may quote what it failed on; its name is enough here, the log has the rest.
   const name = typeof err === 'object' && err !== null && 'name' in err ? String(err.name) : typeof err;
-  return ApplicationFailure.create({ message: `Unexpected ${name}; see the log`, type: 'internal.unexpected' });
+  return ApplicationFailure.create({
+    message: `Unexpected ${name}; see the log`,
+    type: 'internal.unexpected',
+  });
 }

@@ -10,7 +10,9 @@ export async function fetchOrder(
   deps: ActivityDeps,
   input: { readonly verificationId: number; readonly retryDelaysMs: readonly number[] },
 ): Promise<void> {
-  const verification = await deps.db.run((repositories) => repositories.verifications.findById(input.verificationId));
+  const verification = await deps.db.run((repositories) =>
+    repositories.verifications.findById(input.verificationId),
+  );
   if (!verification) throw new Error(`There is no verification ${input.verificationId}`);
   if (verification.verifyStatus !== 'success') return;
   if (verification.enrichmentStatus === 'success' || verification.enrichmentStatus === 'skipped') return;
@@ -19,7 +21,9 @@ export async function fetchOrder(
     ask(() => deps.douyin.findOrder(verification.orderId), '抖音尚未显示该订单'),
     ask(() => deps.douyin.getCertificate(verification.encryptedCode), '抖音尚未显示该券'),
   ]);
-  const missing = [order, certificate].filter((answer) => answer.kind === 'missing').map((answer) => answer.reason);
+  const missing = [order, certificate]
+    .filter((answer) => answer.kind === 'missing')
+    .map((answer) => answer.reason);
   const columns = {
     ...(certificate.kind === 'found' ? certificateColumns(certificate.value) : {}),
     ...(order.kind === 'found'
@@ -72,10 +76,14 @@ export async function markEnrichmentStuck(
       deps.clock.now(),
     ),
   );
-  deps.logger.error({ verificationId: input.verificationId, alert: 'enrichment.stuck' }, 'an enrichment is stuck');
+  deps.logger.error(
+    { verificationId: input.verificationId, alert: 'enrichment.stuck' },
+    'an enrichment is stuck',
+  );
 }
 
-type Answer<T> = { readonly kind: 'found'; readonly value: T } | { readonly kind: 'missing'; readonly reason: string };
+type Answer<T> =
+  { readonly kind: 'found'; readonly value: T } | { readonly kind: 'missing'; readonly reason: string };
 
 /** What Douyin cannot or will not tell now is a reason to try later, not a failure of the other read. */
 async function ask<T>(read: () => Promise<T | null>, nothing: string): Promise<Answer<T>> {
@@ -83,7 +91,8 @@ async function ask<T>(read: () => Promise<T | null>, nothing: string): Promise<A
     const value = await read();
     return value === null ? { kind: 'missing', reason: nothing } : { kind: 'found', value };
   } catch (err) {
-    if (err instanceof AppError && err.kind.startsWith('upstream_')) return { kind: 'missing', reason: err.message };
+    if (err instanceof AppError && err.kind.startsWith('upstream_'))
+      return { kind: 'missing', reason: err.message };
     throw err;
   }
 }

@@ -32,7 +32,10 @@ export function createActivities(deps: ActivityDeps): Activities {
     resolveVerification: activity('resolveVerification', resolveVerification),
     fetchOrder: activity('fetchOrder', fetchOrder),
     markEnrichmentStuck: activity('markEnrichmentStuck', markEnrichmentStuck),
-    refreshAccessToken: activity<void, { refreshed: boolean; expiresAt: string }>('refreshAccessToken', refreshAccessToken),
+    refreshAccessToken: activity<void, { refreshed: boolean; expiresAt: string }>(
+      'refreshAccessToken',
+      refreshAccessToken,
+    ),
     sweepStranded: activity<void, { verifications: number; enrichments: number; nonces: number }>(
       'sweepStranded',
       sweepStranded,

@@ -27,13 +27,16 @@ export async function lookUp(deps: ActivityDeps, verification: Verification): Pr
       {
         certificate,
         recordedUses: certificateId === '' ? [] : await recordedUses(deps, verification, certificateId),
-        claimedVerifyIds: others.filter((other) => other.verifyStatus === 'success').map((other) => other.verifyId),
+        claimedVerifyIds: others
+          .filter((other) => other.verifyStatus === 'success')
+          .map((other) => other.verifyId),
         // The one sent first is looked up first; one that is still repeated may yet be told apart by its token.
         rivals: others
           .filter((other) => other.verifyStatus === 'processing')
           .filter(
             (other) =>
-              other.id < verification.id || nextSettlementStep(other, deps.repeatDelaysMs, now).step === 'repeat',
+              other.id < verification.id ||
+              nextSettlementStep(other, deps.repeatDelaysMs, now).step === 'repeat',
           )
           .map((other) => other.id),
       },
@@ -41,7 +44,8 @@ export async function lookUp(deps: ActivityDeps, verification: Verification): Pr
       now,
     );
   } catch (err) {
-    if (err instanceof AppError && err.kind.startsWith('upstream_')) return { kind: 'undecided', reason: err.message };
+    if (err instanceof AppError && err.kind.startsWith('upstream_'))
+      return { kind: 'undecided', reason: err.message };
     throw err;
   }
 }
@@ -53,7 +57,9 @@ async function recordedUses(
 ): Promise<readonly CertificateUse[]> {
   const records = await deps.douyin.queryVerifyRecords({
     poiId: verification.poiId,
-    from: new Date((verification.firstSentAt?.getTime() ?? verification.createdAt.getTime()) - RECORDS_MARGIN_MS),
+    from: new Date(
+      (verification.firstSentAt?.getTime() ?? verification.createdAt.getTime()) - RECORDS_MARGIN_MS,
+    ),
     to: new Date(deps.clock.now().getTime() + RECORDS_MARGIN_MS),
     limit: MAX_RECORDS,
   });

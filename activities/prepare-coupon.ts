@@ -1,5 +1,11 @@
 // Prepares a coupon at Douyin and stores Douyin's token and the coupon to verify. Consumes nothing.
-import { type Certificate, pickUsableCertificate, type PreparedOrder, unusableReason, UNUSABLE_DESCRIPTIONS } from '../src/domain/coupon.ts';
+import {
+  type Certificate,
+  pickUsableCertificate,
+  type PreparedOrder,
+  unusableReason,
+  UNUSABLE_DESCRIPTIONS,
+} from '../src/domain/coupon.ts';
 import { AppError } from '../src/domain/errors.ts';
 
 import type { Verification } from '../src/domain/verification.ts';
@@ -36,7 +42,11 @@ export async function prepareCoupon(deps: ActivityDeps, key: VerificationKey): P
     return refuse(deps, key, NOTHING_USABLE, UNUSABLE_DESCRIPTIONS[reason ?? 'none_listed'].zh, first);
   }
   const stored = await deps.db.run((repositories) =>
-    repositories.verifications.storePrepared(rowOf(key), columnsOf(prepared.order, certificate), deps.clock.now()),
+    repositories.verifications.storePrepared(
+      rowOf(key),
+      columnsOf(prepared.order, certificate),
+      deps.clock.now(),
+    ),
   );
   return stored ? OPEN : closeWith(deps, key, null, () => OPEN);
 }
@@ -55,9 +65,15 @@ async function askDouyin(deps: ActivityDeps, verification: Verification) {
       verification.poiId,
     );
   } catch (err) {
-    if (err instanceof AppError && (err.kind === 'upstream_unavailable' || err.kind === 'upstream_refused_gateway')) {
+    if (
+      err instanceof AppError &&
+      (err.kind === 'upstream_unavailable' || err.kind === 'upstream_refused_gateway')
+    ) {
       if (err.kind === 'upstream_refused_gateway') {
-        deps.logger.error({ err, verificationId: verification.id, alert: err.code }, 'Douyin refuses the gateway');
+        deps.logger.error(
+          { err, verificationId: verification.id, alert: err.code },
+          'Douyin refuses the gateway',
+        );
       }
       return err;
     }

@@ -9,7 +9,10 @@ import type { Closed, Unknown } from './types.ts';
 import { closedProgress, readRound } from './verification-progress.ts';
 import { unknownProgress, verifyCoupon } from './verify-coupon.ts';
 
-export async function repeatVerification(deps: ActivityDeps, key: VerificationKey): Promise<Unknown | Closed> {
+export async function repeatVerification(
+  deps: ActivityDeps,
+  key: VerificationKey,
+): Promise<Unknown | Closed> {
   const progress = await verifyCoupon(deps, key);
   if (progress.state !== 'unknown' || progress.next === 'look_up') return progress;
   throw ApplicationFailure.create({
@@ -19,7 +22,10 @@ export async function repeatVerification(deps: ActivityDeps, key: VerificationKe
   });
 }
 
-export async function lookUpVerification(deps: ActivityDeps, key: VerificationKey): Promise<Unknown | Closed> {
+export async function lookUpVerification(
+  deps: ActivityDeps,
+  key: VerificationKey,
+): Promise<Unknown | Closed> {
   const { verification, isOpen } = await readRound(deps, key);
   if (!isOpen) return closedProgress(verification);
   const verdict = await lookUp(deps, verification);
@@ -27,7 +33,11 @@ export async function lookUpVerification(deps: ActivityDeps, key: VerificationKe
     return settleByLookUp(deps, key, verification, verdict, (row) => unknownProgress(deps, row));
   }
   const marked = await storePatiently(deps, (verifications) =>
-    verifications.markUnsettled({ id: key.verificationId, round: key.round }, verdict.reason, deps.clock.now()),
+    verifications.markUnsettled(
+      { id: key.verificationId, round: key.round },
+      verdict.reason,
+      deps.clock.now(),
+    ),
   );
   if (marked) {
     deps.logger.error(

@@ -57,6 +57,7 @@ export async function sweepStranded(
     if (started) enrichments += 1;
   }
   const nonces = await deps.db.run((repositories) => repositories.nonces.deleteExpired(NONCE_BATCH));
-  if (verifications + enrichments > 0) deps.logger.warn({ verifications, enrichments }, 'stranded work started again');
+  if (verifications + enrichments > 0)
+    deps.logger.warn({ verifications, enrichments }, 'stranded work started again');
   return { verifications, enrichments, nonces };
 }

@@ -12,9 +12,14 @@ export async function readRound(
   deps: Pick<ActivityDeps, 'db'>,
   key: VerificationKey,
 ): Promise<{ readonly verification: Verification; readonly isOpen: boolean }> {
-  const verification = await deps.db.run((repositories) => repositories.verifications.findById(key.verificationId));
+  const verification = await deps.db.run((repositories) =>
+    repositories.verifications.findById(key.verificationId),
+  );
   if (!verification) throw new Error(`There is no verification ${key.verificationId}`);
-  return { verification, isOpen: verification.round === key.round && verification.verifyStatus === 'processing' };
+  return {
+    verification,
+    isOpen: verification.round === key.round && verification.verifyStatus === 'processing',
+  };
 }
 
 /** Progress of a row that is decided, was not attempted, or belongs to a later round. */

@@ -28,10 +28,12 @@ export async function verifyCoupon(deps: ActivityDeps, key: VerificationKey): Pr
     return { state: 'unknown', next: 'look_up', outcome: verification.lastOutcome, waitMs: 0 };
   }
 
-  const counted = await deps.db.run((repositories) => repositories.verifications.countSend(row, deps.clock.now()));
+  const counted = await deps.db.run((repositories) =>
+    repositories.verifications.countSend(row, deps.clock.now()),
+  );
   if (!counted) return closeWith(deps, key, null, stillRunning);
   if (deps.clock.now().getTime() - (counted.lastSentAt?.getTime() ?? 0) > SEND_START_LIMIT_MS) {
-    return storeNotSent(deps, key, '本进程停顿过久，未发送');
+    return storeNotSent(deps, key, counted, '本进程停顿过久，未发送');
   }
   const outcome = await deps.douyin.verify({
     douyinVerifyToken: counted.douyinVerifyToken,
@@ -102,7 +104,7 @@ async function store(
     }
 
     case 'not_sent':
-      return storeNotSent(deps, key, outcome.reason);
+      return storeNotSent(deps, key, counted, outcome.reason);
 
     case 'refused_gateway': {
       deps.logger.error(
@@ -110,7 +112,12 @@ async function store(
         'Douyin refuses the gateway',
       );
       await storePatiently(deps, (verifications) =>
-        verifications.uncountSend(row, { outcome: outcome.description, error_code: outcome.errorCode }, deps.clock.now()),
+        verifications.uncountSend(
+          counted,
+          outcome.description,
+          { error_code: outcome.errorCode },
+          deps.clock.now(),
+        ),
       );
       const closed = await storePatiently(deps, (verifications) =>
         verifications.closeNotAttempted(
@@ -147,12 +154,18 @@ async function settleReplay(
   const noted = await storePatiently(deps, (verifications) =>
     verifications.noteUnknown(
       { id: key.verificationId, round: key.round },
-      { lastOutcome: '抖音称该券已核销，正在核对是否为本次', lastOutcomeKind: 'unanswered', douyinResponse: outcome.response },
+      {
+        lastOutcome: '抖音称该券已核销，正在核对是否为本次',
+        lastOutcomeKind: 'unanswered',
+        douyinResponse: outcome.response,
+      },
       { attempt: counted.sendCount, outcome: 'already_verified' },
       deps.clock.now(),
     ),
   );
-  return noted ? lookUpNow(deps, key, noted) : closeWith(deps, key, null, () => unknownProgress(deps, counted));
+  return noted
+    ? lookUpNow(deps, key, noted)
+    : closeWith(deps, key, null, () => unknownProgress(deps, counted));
 }
 
 async function lookUpNow(
@@ -166,11 +179,18 @@ async function lookUpNow(
 }
 
 /** A send that certainly did nothing is not counted as one; without others the round ends, and may be tried again. */
-async function storeNotSent(deps: ActivityDeps, key: VerificationKey, why: string): Promise<Unknown | Closed> {
+async function storeNotSent(
+  deps: ActivityDeps,
+  key: VerificationKey,
+  counted: Verification,
+  why: string,
+): Promise<Unknown | Closed> {
   const stillRunning = (verification: Verification) => unknownProgress(deps, verification);
   const row = { id: key.verificationId, round: key.round };
   const now = deps.clock.now();
-  const uncounted = await storePatiently(deps, (verifications) => verifications.uncountSend(row, { outcome: why }, now));
+  const uncounted = await storePatiently(deps, (verifications) =>
+    verifications.uncountSend(counted, why, {}, now),
+  );
   if (!uncounted) return closeWith(deps, key, null, stillRunning);
   if (uncounted.openSendCount > 0) return unknownProgress(deps, uncounted);
   const closed = await storePatiently(deps, (verifications) =>
@@ -193,7 +213,11 @@ async function noteUnknown(
       { id: key.verificationId, round: key.round },
       {
         lastOutcome: outcome.reason,
-        lastOutcomeKind: outcome.isRefusalOfRepeat ? 'refused' : outcome.next === 'look_up' ? 'in_review' : 'unanswered',
+        lastOutcomeKind: outcome.isRefusalOfRepeat
+          ? 'refused'
+          : outcome.next === 'look_up'
+            ? 'in_review'
+            : 'unanswered',
         errorCode: outcome.errorCode,
         errorDescription: outcome.description,
         ...(outcome.response === null ? {} : { douyinResponse: outcome.response }),

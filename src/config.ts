@@ -38,9 +38,12 @@ function isBase64OfLength(value: string, bytes: number): boolean {
 /** Douyin's schedule for repeating a verify: once soon (a cut line is common), then 5 × 5 s and 8 × 40 s, 14 in all. */
 const DEFAULT_REPEAT_DELAYS_MS = [1000, ...Array<number>(5).fill(5000), ...Array<number>(8).fill(40_000)];
 
-const timeZone = text.refine((value) => Intl.supportedValuesOf('timeZone').includes(value) || value === 'UTC', {
-  message: 'must be an IANA time zone such as Asia/Shanghai',
-});
+const timeZone = text.refine(
+  (value) => Intl.supportedValuesOf('timeZone').includes(value) || value === 'UTC',
+  {
+    message: 'must be an IANA time zone such as Asia/Shanghai',
+  },
+);
 
 /** Every variable, in the order of .env.example. */
 const environmentSchema = z.object({
@@ -66,7 +69,9 @@ const environmentSchema = z.object({
   VERIFY_BUDGET_MS: positiveMs(60_000).default(8000),
   MAX_IN_FLIGHT: z.coerce.number().int().min(1).max(2000).default(64),
   SETTLE_LOOK_AGAIN_MS: positiveMs(86_400_000).default(3_600_000),
-  ENRICH_RETRY_DELAYS_MS: delayList(86_400_000, 50).default([2000, 5000, 15_000, 60_000, 300_000, 900_000, 3_600_000]),
+  ENRICH_RETRY_DELAYS_MS: delayList(86_400_000, 50).default([
+    2000, 5000, 15_000, 60_000, 300_000, 900_000, 3_600_000,
+  ]),
   SWEEP_INTERVAL_MS: positiveMs(86_400_000).min(1000).default(60_000),
   INTERNAL_TRUSTED_CIDRS: commaList.default(['127.0.0.0/8', '::1/128']),
   REPORT_TIMEZONE: timeZone.default('Asia/Shanghai'),
@@ -94,7 +99,9 @@ export class ConfigError extends Error {
  * @throws ConfigError
  */
 export function parseEnvironment(env: NodeJS.ProcessEnv): Environment {
-  const present = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined && value !== ''));
+  const present = Object.fromEntries(
+    Object.entries(env).filter(([, value]) => value !== undefined && value !== ''),
+  );
   const parsed = environmentSchema.safeParse(present);
   if (parsed.success) return parsed.data;
   throw new ConfigError(
@@ -124,7 +131,9 @@ function buildConfig(environment: Environment) {
     ] as const
   ).filter((name) => environment[name] === undefined); // prettier-ignore
   if (missing.length > 0) throw new ConfigError(missing.map((name) => `${name} is missing`));
-  const given = environment as Environment & { [Name in (typeof missing)[number]]-?: NonNullable<Environment[Name]> };
+  const given = environment as Environment & {
+    [Name in (typeof missing)[number]]-?: NonNullable<Environment[Name]>;
+  };
   return deepFreeze({
     environment: given.NODE_ENV,
     http: {

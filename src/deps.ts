@@ -50,7 +50,11 @@ export interface Gateway extends Core {
 
 /** @throws when the database cannot be reached */
 export async function openCore(config: Config, logger: Logger): Promise<Core> {
-  const orm = await openOrm({ url: config.database.url.expose(), poolSize: config.database.poolSize, logger });
+  const orm = await openOrm({
+    url: config.database.url.expose(),
+    poolSize: config.database.poolSize,
+    logger,
+  });
   const clock: Clock = { now: () => new Date() };
   const metrics = createMetrics();
   const secretBox = createSecretBox(config.secretsKeys.map((key) => key.expose()));

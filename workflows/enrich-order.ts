@@ -12,9 +12,17 @@ import {
 import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
 import type { Activities } from '../activities/types.ts';
 import { BACKGROUND_STEP } from './activity-options.ts';
-import { type EnrichOrderInput, type EnrichOrderResult, RETRY_NOW_SIGNAL, SEARCH_ATTRIBUTES } from './contract.ts';
+import {
+  type EnrichOrderInput,
+  type EnrichOrderResult,
+  RETRY_NOW_SIGNAL,
+  SEARCH_ATTRIBUTES,
+} from './contract.ts';
 
-const ENRICHMENT_STATUS = defineSearchAttributeKey(SEARCH_ATTRIBUTES.enrichmentStatus, SearchAttributeType.KEYWORD);
+const ENRICHMENT_STATUS = defineSearchAttributeKey(
+  SEARCH_ATTRIBUTES.enrichmentStatus,
+  SearchAttributeType.KEYWORD,
+);
 const DAILY = '1 day';
 
 export const retryNow = defineSignal(RETRY_NOW_SIGNAL);

@@ -8,6 +8,10 @@ const { sweepStranded } = proxyActivities<Activities>({
   summary: '巡检遗留的核销与补全 · pick up what lost its workflow',
 });
 
-export async function SweepStranded(): Promise<{ verifications: number; enrichments: number; nonces: number }> {
+export async function SweepStranded(): Promise<{
+  verifications: number;
+  enrichments: number;
+  nonces: number;
+}> {
   return sweepStranded();
 }

@@ -32,7 +32,10 @@ import {
 import { EnrichOrder } from './enrich-order.ts';
 
 const VERIFY_STATUS = defineSearchAttributeKey(SEARCH_ATTRIBUTES.verifyStatus, SearchAttributeType.KEYWORD);
-const ENRICHMENT_STATUS = defineSearchAttributeKey(SEARCH_ATTRIBUTES.enrichmentStatus, SearchAttributeType.KEYWORD);
+const ENRICHMENT_STATUS = defineSearchAttributeKey(
+  SEARCH_ATTRIBUTES.enrichmentStatus,
+  SearchAttributeType.KEYWORD,
+);
 
 /** How long a step that failed for good (the database stayed away) waits before it is tried again. */
 const STEP_PAUSE = '5 seconds';
@@ -77,9 +80,7 @@ export async function VerifyCoupon(input: VerifyCouponInput): Promise<VerifyCoup
 
   const progress = await runSteps(key, input.mode);
   const closed =
-    progress.state === 'closed'
-      ? progress
-      : await settle(key, progress, input.lookAgainMs, () => resolved);
+    progress.state === 'closed' ? progress : await settle(key, progress, input.lookAgainMs, () => resolved);
 
   const enrichment = closed.needsEnrichment ? await enrich(input) : 'skipped';
   upsertSearchAttributes([
@@ -113,7 +114,9 @@ async function untilItRuns<Progress extends Open | Unknown | Closed>(
       return await step();
     } catch (err) {
       if (isCancellation(err)) throw err;
-      setCurrentDetails(`网关自身故障，${STEP_PAUSE} 后重试 · the gateway’s own parts are away: ${messageOf(err)}`);
+      setCurrentDetails(
+        `网关自身故障，${STEP_PAUSE} 后重试 · the gateway’s own parts are away: ${messageOf(err)}`,
+      );
       await sleep(STEP_PAUSE);
     }
   }

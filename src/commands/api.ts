@@ -8,7 +8,13 @@ import { serveMetrics } from '../observability/metrics.ts';
 import { checkTemporal, installTemporalRuntime } from '../temporal/connection.ts';
 import { bundleWorkflows, startVerifyWorker } from '../temporal/workers.ts';
 import { VERSION } from '../version.ts';
-import { openPatiently, type ProcessContext, reportReady, shutDown, untilStopped } from './process-context.ts';
+import {
+  openPatiently,
+  type ProcessContext,
+  reportReady,
+  shutDown,
+  untilStopped,
+} from './process-context.ts';
 import { refusePendingMigrations } from './pending-migrations.ts';
 
 /** Long enough for a slow till's request, short enough that a dead client does not hold a socket. */
@@ -35,9 +41,12 @@ export async function run(context: ProcessContext): Promise<void> {
     maxInFlight: config.verification.maxInFlight,
   });
   const app = createApp(httpDepsOf(gateway, context.stop));
-  const server = createServer({ requestTimeout: REQUEST_TIMEOUT_MS, keepAliveTimeout: KEEP_ALIVE_MS }, (request, response) => {
-    void app.callback()(request, response);
-  });
+  const server = createServer(
+    { requestTimeout: REQUEST_TIMEOUT_MS, keepAliveTimeout: KEEP_ALIVE_MS },
+    (request, response) => {
+      void app.callback()(request, response);
+    },
+  );
   const metricsServer = await serveMetrics(gateway.metrics, config.http.host, config.http.metricsPort);
   await listen(server, config.http.host, config.http.port);
   const address = server.address();

@@ -45,7 +45,8 @@ async function readCredentials(path: string): Promise<Credentials | null> {
     return JSON.parse(await readFile(path, 'utf8')) as Credentials;
   } catch (err) {
     // No file yet, or one cut short by a crash: the app gets a new secret.
-    if ((err as NodeJS.ErrnoException).code === 'ENOENT' || (err as Error).name === 'SyntaxError') return null;
+    if ((err as NodeJS.ErrnoException).code === 'ENOENT' || (err as Error).name === 'SyntaxError')
+      return null;
     throw err;
   }
 }

@@ -5,5 +5,7 @@ import type { MikroORM } from '@mikro-orm/postgresql';
 export async function refusePendingMigrations(orm: MikroORM): Promise<void> {
   const pending = await orm.migrator.getPending();
   if (pending.length === 0) return;
-  throw new Error(`The schema lacks ${pending.map((migration) => migration.name).join(', ')}: run the command migrate first`);
+  throw new Error(
+    `The schema lacks ${pending.map((migration) => migration.name).join(', ')}: run the command migrate first`,
+  );
 }

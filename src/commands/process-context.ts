@@ -44,7 +44,11 @@ export async function openPatiently<T>(
 /** Runs the steps of an ordered shutdown; each is bounded, and a failing one does not keep the others from running. */
 export async function shutDown(
   logger: Logger,
-  steps: readonly { readonly name: string; readonly timeoutMs: number; readonly run: () => Promise<unknown> }[],
+  steps: readonly {
+    readonly name: string;
+    readonly timeoutMs: number;
+    readonly run: () => Promise<unknown>;
+  }[],
 ): Promise<void> {
   for (const step of steps) {
     const bound = new AbortController();
@@ -53,7 +57,8 @@ export async function shutDown(
         step.run().then(() => true),
         delay(step.timeoutMs, false, { signal: bound.signal, ref: false }),
       ]);
-      if (!finished) logger.warn({ step: step.name, timeoutMs: step.timeoutMs }, 'a shutdown step took too long');
+      if (!finished)
+        logger.warn({ step: step.name, timeoutMs: step.timeoutMs }, 'a shutdown step took too long');
     } catch (err) {
       logger.error({ err, step: step.name }, 'a shutdown step failed');
     } finally {

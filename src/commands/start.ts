@@ -37,7 +37,10 @@ export async function run(context: ProcessContext): Promise<void> {
   if (environment.NODE_ENV === 'production') refuseEmbedding(environment);
   const report = (message: string) => process.stderr.write(`… ${message}\n`);
   const dataDir = environment.DATA_DIR;
-  const unlock = await lockFolder(`${await prepareDataFolder(dataDir, '.')}/start.lock`, `the data folder ${dataDir}`);
+  const unlock = await lockFolder(
+    `${await prepareDataFolder(dataDir, '.')}/start.lock`,
+    `the data folder ${dataDir}`,
+  );
   const parts: Part[] = [];
   try {
     await refuseBusyPort(environment.HOST, environment.PORT);
@@ -64,7 +67,9 @@ export async function run(context: ProcessContext): Promise<void> {
     ]);
     if (!ready) return;
     const url = String(ready['url']);
-    const demo = embedded.simulator ? await ensureDemo(config, logger, dataDir, url, embedded.simulator) : null;
+    const demo = embedded.simulator
+      ? await ensureDemo(config, logger, dataDir, url, embedded.simulator)
+      : null;
     process.stdout.write(welcome(url, embedded.uiUrl, embedded.simulator?.url ?? null, demo));
     await untilStopped(context.stop);
     report('stopping');
@@ -79,7 +84,11 @@ export async function run(context: ProcessContext): Promise<void> {
         timeoutMs: CHILD_STOP_MS,
         run: () => Promise.all(children.map((part) => part.stop())),
       },
-      { name: 'servers', timeoutMs: PART_STOP_MS, run: () => Promise.all(servers.map((part) => part.stop())) },
+      {
+        name: 'servers',
+        timeoutMs: PART_STOP_MS,
+        run: () => Promise.all(servers.map((part) => part.stop())),
+      },
     ]);
     await unlock();
   }
@@ -89,13 +98,17 @@ function refuseEmbedding(environment: Environment): void {
   const needed = ['DATABASE_URL', 'TEMPORAL_ADDRESS', 'DOUYIN_BASE_URL'] as const;
   const missing = needed.filter((name) => environment[name] === undefined);
   if (missing.length > 0) {
-    throw new ConfigError(missing.map((name) => `${name} is missing: with NODE_ENV=production nothing is embedded`));
+    throw new ConfigError(
+      missing.map((name) => `${name} is missing: with NODE_ENV=production nothing is embedded`),
+    );
   }
 }
 
 async function refuseBusyPort(host: string, port: number): Promise<void> {
   if (port !== 0 && (await findFreePort(port)) !== port) {
-    throw new Error(`${host}:${port} is in use; stop what listens there, or start with another PORT, e.g. PORT=${port + 1}`);
+    throw new Error(
+      `${host}:${port} is in use; stop what listens there, or start with another PORT, e.g. PORT=${port + 1}`,
+    );
   }
 }
 
@@ -120,10 +133,12 @@ async function startEmbedded(
   let simulator: Simulator | null = null;
   const starts = await Promise.allSettled([
     environment.DATABASE_URL === undefined &&
-      startEmbeddedPostgres({ dataDir, databaseName: 'dy_gateway', report, signal: context.stop }).then((postgres) => {
-        parts.push({ name: 'postgres', stop: () => postgres.stop() });
-        env['DATABASE_URL'] = postgres.url;
-      }),
+      startEmbeddedPostgres({ dataDir, databaseName: 'dy_gateway', report, signal: context.stop }).then(
+        (postgres) => {
+          parts.push({ name: 'postgres', stop: () => postgres.stop() });
+          env['DATABASE_URL'] = postgres.url;
+        },
+      ),
     environment.TEMPORAL_ADDRESS === undefined &&
       (async () => {
         const cliPath = await findTemporalCli({
@@ -173,7 +188,12 @@ interface SupervisedChild {
  * Runs one of our commands as a child and starts it again when it dies. A child whose very first start fails is not
  * restarted: its message says what to mend.
  */
-function superviseChild(command: string, env: NodeJS.ProcessEnv, logger: Logger, stop: AbortSignal): SupervisedChild {
+function superviseChild(
+  command: string,
+  env: NodeJS.ProcessEnv,
+  logger: Logger,
+  stop: AbortSignal,
+): SupervisedChild {
   const ready = Promise.withResolvers<Record<string, unknown>>();
   const stopping = new AbortController();
   let child: ChildProcess | null = null;

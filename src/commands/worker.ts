@@ -7,7 +7,13 @@ import { serveMetrics } from '../observability/metrics.ts';
 import { installTemporalRuntime } from '../temporal/connection.ts';
 import { ensureSchedules } from '../temporal/schedules.ts';
 import { bundleWorkflows, startBackgroundWorker, startVerifyWorker } from '../temporal/workers.ts';
-import { openPatiently, type ProcessContext, reportReady, shutDown, untilStopped } from './process-context.ts';
+import {
+  openPatiently,
+  type ProcessContext,
+  reportReady,
+  shutDown,
+  untilStopped,
+} from './process-context.ts';
 import { refusePendingMigrations } from './pending-migrations.ts';
 
 const WORKER_STOP_MS = 25_000;
@@ -49,7 +55,11 @@ export async function run(context: ProcessContext): Promise<void> {
   ]);
   if (failure) logger.fatal({ err: failure }, 'a worker failed');
   await shutDown(logger, [
-    { name: 'workers', timeoutMs: WORKER_STOP_MS, run: () => Promise.all(workers.map((worker) => worker.stop())) },
+    {
+      name: 'workers',
+      timeoutMs: WORKER_STOP_MS,
+      run: () => Promise.all(workers.map((worker) => worker.stop())),
+    },
     {
       name: 'metrics',
       timeoutMs: CLOSE_MS,

@@ -5,7 +5,8 @@
 export type VerifyMode = 'short_link' | 'code' | 'encrypted_code';
 
 /** Douyin's certificate status in our words. */
-export type CouponStatus = 'UNUSED' | 'USED' | 'REFUNDING' | 'REFUNDED' | 'EXPIRED' | 'CANCELLED' | 'UNKNOWN' | '';
+export type CouponStatus =
+  'UNUSED' | 'USED' | 'REFUNDING' | 'REFUNDED' | 'EXPIRED' | 'CANCELLED' | 'UNKNOWN' | '';
 
 /** One use of a certificate, as Douyin recorded it. */
 export interface CertificateUse {
@@ -55,7 +56,8 @@ export function pickUsableCertificate(certificates: readonly Certificate[], now:
   return certificates.find((certificate) => unusableReason(certificate, now) === null) ?? null;
 }
 
-export type UnusableReason = 'used' | 'refunding' | 'refunded' | 'expired' | 'not_yet_valid' | 'no_code' | 'unknown_status';
+export type UnusableReason =
+  'used' | 'refunding' | 'refunded' | 'expired' | 'not_yet_valid' | 'no_code' | 'unknown_status';
 
 /** Why a coupon cannot be used now, or null when it can. */
 export function unusableReason(certificate: Certificate, now: Date): UnusableReason | null {

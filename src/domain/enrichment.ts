@@ -5,8 +5,7 @@ export type EnrichmentStatus = 'pending' | 'success' | 'stuck' | 'skipped';
 
 /** What one try brought. `reason` is for operators and carries no code, token or personal data. */
 export type EnrichmentTry =
-  | { readonly kind: 'completed' }
-  | { readonly kind: 'incomplete'; readonly reason: string };
+  { readonly kind: 'completed' } | { readonly kind: 'incomplete'; readonly reason: string };
 
 /** Order data Douyin's order query gives; null where it does not tell. Amounts in fen. */
 export interface OrderDetails {

@@ -32,14 +32,21 @@ export function nextSettlementStep(
   now: Date,
 ): { readonly step: 'repeat'; readonly waitMs: number } | { readonly step: 'look_up' } {
   const delayMs = repeatDelaysMs[Math.max(0, verification.sendCount - 1)];
-  if (delayMs === undefined || verification.lastOutcomeKind === 'in_review' || isPastRepeating(verification, now)) {
+  if (
+    delayMs === undefined ||
+    verification.lastOutcomeKind === 'in_review' ||
+    isPastRepeating(verification, now)
+  ) {
     return { step: 'look_up' };
   }
   return { step: 'repeat', waitMs: delayMs };
 }
 
 /** Whether the token is too old to be sent again safely. */
-export function isPastRepeating(verification: Pick<Sent, 'openSendCount' | 'firstSentAt'>, now: Date): boolean {
+export function isPastRepeating(
+  verification: Pick<Sent, 'openSendCount' | 'firstSentAt'>,
+  now: Date,
+): boolean {
   return (
     verification.openSendCount > 0 &&
     verification.firstSentAt !== null &&
@@ -76,7 +83,8 @@ export function judgeLookUp(
   now: Date,
 ): LookUpVerdict {
   const { certificate, rivals } = evidence;
-  if (rivals.length > 0) return { kind: 'undecided', reason: `同一张券的另一笔核销 #${rivals.join('、#')} 尚未有结果` };
+  if (rivals.length > 0)
+    return { kind: 'undecided', reason: `同一张券的另一笔核销 #${rivals.join('、#')} 尚未有结果` };
   const uses = [
     ...(certificate?.uses ?? []),
     ...(certificate?.lastUse ? [certificate.lastUse] : []),
@@ -91,13 +99,15 @@ export function judgeLookUp(
   // Douyin's refusal of a repeat together with an unused coupon says that the earlier sends did nothing.
   const isUnusedForGood =
     verification.lastOutcomeKind === 'refused' ||
-    (verification.lastSentAt !== null && now.getTime() - verification.lastSentAt.getTime() >= unusedIsFinalAfterMs);
+    (verification.lastSentAt !== null &&
+      now.getTime() - verification.lastSentAt.getTime() >= unusedIsFinalAfterMs);
   if (verification.isTimesCard) {
     const usedBefore = verification.timesUsedBefore;
     if (usedBefore === null || certificate.timesUsed === null) {
       return { kind: 'undecided', reason: '次卡的已用次数未知' };
     }
-    if (certificate.timesUsed > usedBefore) return { kind: 'undecided', reason: '次卡次数已减少，但没有本店的核销记录' };
+    if (certificate.timesUsed > usedBefore)
+      return { kind: 'undecided', reason: '次卡次数已减少，但没有本店的核销记录' };
     return isUnusedForGood
       ? { kind: 'refused', reason: 'unused' }
       : { kind: 'undecided', reason: '次卡次数未变，等待确认' };

@@ -103,7 +103,11 @@ export function isSettled(verification: Pick<Verification, 'verifyStatus' | 'ste
 
 /** Whether a caller waiting for this verification can be answered now. */
 export function isAnswerable(verification: Pick<Verification, 'step'>): boolean {
-  return verification.step === 'settled' || verification.step === 'not_attempted' || verification.step === 'unsettled';
+  return (
+    verification.step === 'settled' ||
+    verification.step === 'not_attempted' ||
+    verification.step === 'unsettled'
+  );
 }
 
 /**
@@ -118,7 +122,8 @@ export function isTooLateToSend(
   now: Date,
 ): boolean {
   return (
-    verification.openSendCount === 0 && now.getTime() - verification.roundStartedAt.getTime() > FIRST_SEND_DEADLINE_MS
+    verification.openSendCount === 0 &&
+    now.getTime() - verification.roundStartedAt.getTime() > FIRST_SEND_DEADLINE_MS
   );
 }
 
@@ -137,7 +142,11 @@ export function answerRepeat(
   stored: Pick<Verification, 'mode' | 'requestValue' | 'poiId' | 'step'>,
   asked: VerificationRequest,
 ): RepeatAnswer {
-  if (stored.mode !== asked.mode || stored.requestValue !== asked.requestValue || stored.poiId !== asked.poiId) {
+  if (
+    stored.mode !== asked.mode ||
+    stored.requestValue !== asked.requestValue ||
+    stored.poiId !== asked.poiId
+  ) {
     return 'other_request';
   }
   switch (stored.step) {

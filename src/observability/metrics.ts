@@ -6,8 +6,16 @@ const LATENCY_BUCKETS_S = [0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.5, 1, 2, 4
 
 export interface Metrics {
   readonly registry: Registry;
-  observeDouyinCall(call: { readonly endpoint: string; readonly outcome: string; readonly durationMs: number }): void;
-  observeRequest(request: { readonly route: string; readonly status: number; readonly durationMs: number }): void;
+  observeDouyinCall(call: {
+    readonly endpoint: string;
+    readonly outcome: string;
+    readonly durationMs: number;
+  }): void;
+  observeRequest(request: {
+    readonly route: string;
+    readonly status: number;
+    readonly durationMs: number;
+  }): void;
 }
 
 export function createMetrics(): Metrics {

@@ -26,7 +26,10 @@ export class EngineTimeoutError extends Error {
 export async function withinTime<T>(timeoutMs: number, call: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const timeout = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(new EngineTimeoutError(`Temporal did not answer in ${timeoutMs} ms`)), timeoutMs);
+    timer = setTimeout(
+      () => reject(new EngineTimeoutError(`Temporal did not answer in ${timeoutMs} ms`)),
+      timeoutMs,
+    );
   });
   // A call that outlives its time-out still ends, and its end is nobody's any more.
   call.catch(() => undefined);

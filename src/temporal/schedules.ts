@@ -39,7 +39,12 @@ export async function ensureSchedules(temporal: TemporalConnection, sweepInterva
   );
   await ensureSchedule(
     temporal,
-    scheduleOf(SCHEDULE_IDS.sweepStranded, WORKFLOW_TYPES.sweepStranded, sweepIntervalMs, ScheduleOverlapPolicy.SKIP),
+    scheduleOf(
+      SCHEDULE_IDS.sweepStranded,
+      WORKFLOW_TYPES.sweepStranded,
+      sweepIntervalMs,
+      ScheduleOverlapPolicy.SKIP,
+    ),
   );
 }
 

@@ -1,6 +1,11 @@
 // The workers: which process serves which queue, with how many slots, and why.
 import { fileURLToPath } from 'node:url';
-import { bundleWorkflowCode, Worker, type WorkerOptions, type WorkflowBundleWithSourceMap } from '@temporalio/worker';
+import {
+  bundleWorkflowCode,
+  Worker,
+  type WorkerOptions,
+  type WorkflowBundleWithSourceMap,
+} from '@temporalio/worker';
 import { TASK_QUEUES } from '../../workflows/contract.ts';
 import type { Logger } from '../observability/logger.ts';
 import type { TemporalConnection } from './connection.ts';

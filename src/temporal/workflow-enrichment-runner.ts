@@ -27,8 +27,14 @@ export function createEnrichmentRunner(
     args: [{ ...input, retryDelaysMs } satisfies EnrichOrderInput] as const,
     staticSummary: `补全订单 · 门店 ${input.poiId} · ${input.appCode}`,
     typedSearchAttributes: [
-      { key: defineSearchAttributeKey(SEARCH_ATTRIBUTES.poiId, SearchAttributeType.KEYWORD), value: input.poiId },
-      { key: defineSearchAttributeKey(SEARCH_ATTRIBUTES.appCode, SearchAttributeType.KEYWORD), value: input.appCode },
+      {
+        key: defineSearchAttributeKey(SEARCH_ATTRIBUTES.poiId, SearchAttributeType.KEYWORD),
+        value: input.poiId,
+      },
+      {
+        key: defineSearchAttributeKey(SEARCH_ATTRIBUTES.appCode, SearchAttributeType.KEYWORD),
+        value: input.appCode,
+      },
     ],
   });
   return {
@@ -69,7 +75,10 @@ export function createEnrichmentRunner(
 
 async function isRunning(temporal: TemporalConnection, workflowId: string): Promise<boolean> {
   try {
-    const description = await withinTime(CALL_TIMEOUT_MS, temporal.client.workflow.getHandle(workflowId).describe());
+    const description = await withinTime(
+      CALL_TIMEOUT_MS,
+      temporal.client.workflow.getHandle(workflowId).describe(),
+    );
     return description.status.name === 'RUNNING';
   } catch (err) {
     if (err instanceof WorkflowNotFoundError) return false;

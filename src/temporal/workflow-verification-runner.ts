@@ -41,7 +41,11 @@ export function createVerificationRunner(
       const giveUpAt = performance.now() + timeoutMs;
       let outcome = await start(input, timeoutMs);
       // The earlier round's run may still be closing: this round is not the one it carries.
-      for (let tries = 1; input.round > 1 && outcome.kind === 'already_running' && tries < PREVIOUS_ROUND_TRIES; tries++) {
+      for (
+        let tries = 1;
+        input.round > 1 && outcome.kind === 'already_running' && tries < PREVIOUS_ROUND_TRIES;
+        tries++
+      ) {
         if (performance.now() + PREVIOUS_ROUND_PAUSE_MS > giveUpAt) break;
         await delay(PREVIOUS_ROUND_PAUSE_MS);
         outcome = await start(input, Math.max(1, giveUpAt - performance.now()));
@@ -51,7 +55,11 @@ export function createVerificationRunner(
   };
 }
 
-function startWorkflow(temporal: TemporalConnection, settings: WorkflowSettings, input: RunVerificationInput) {
+function startWorkflow(
+  temporal: TemporalConnection,
+  settings: WorkflowSettings,
+  input: RunVerificationInput,
+) {
   const { appName, ...identity } = input;
   const workflowInput: VerifyCouponInput = { ...identity, ...settings };
   return temporal.client.workflow.start(WORKFLOW_TYPES.verifyCoupon, {

@@ -17,7 +17,8 @@ export async function eventually<T>(
     const isLast = performance.now() + pauseMs > giveUpAt;
     try {
       const value = await check();
-      if (value !== undefined && value !== null && value !== false) return value as Exclude<T, undefined | null | false>;
+      if (value !== undefined && value !== null && value !== false)
+        return value as Exclude<T, undefined | null | false>;
       if (isLast) throw new Error(`Still ${String(value)} after ${timeoutMs} ms`);
     } catch (err) {
       if (isLast) throw err;

@@ -11,7 +11,12 @@ import { createVerifierApp } from '../../src/services/create-verifier-app.ts';
 import { SIMULATOR_DEFAULTS } from '../../src/simulator/defaults.ts';
 import { type Simulator, startSimulator } from '../../src/simulator/simulator.ts';
 import { installTemporalRuntime } from '../../src/temporal/connection.ts';
-import { bundleWorkflows, type RunningWorker, startBackgroundWorker, startVerifyWorker } from '../../src/temporal/workers.ts';
+import {
+  bundleWorkflows,
+  type RunningWorker,
+  startBackgroundWorker,
+  startVerifyWorker,
+} from '../../src/temporal/workers.ts';
 import { createTestDatabase } from './test-database.ts';
 
 const NAMESPACE_RETENTION_S = 86_400;
@@ -45,7 +50,8 @@ const FAST = {
 export async function startHarness(options: HarnessOptions = {}): Promise<Harness> {
   const namespace = `test-${randomBytes(5).toString('hex')}`;
   const address = process.env['TEST_TEMPORAL_ADDRESS'];
-  if (!address) throw new Error('TEST_TEMPORAL_ADDRESS is not set: run the test by jest, without TEST_PARTS=none');
+  if (!address)
+    throw new Error('TEST_TEMPORAL_ADDRESS is not set: run the test by jest, without TEST_PARTS=none');
   await registerNamespace(address, namespace);
   const [database, simulator] = await Promise.all([createTestDatabase(), startSimulator()]);
   const env: Record<string, string> = {
@@ -77,7 +83,8 @@ export async function startHarness(options: HarnessOptions = {}): Promise<Harnes
       const maxInFlight = config.verification.maxInFlight;
       workers.push(await startVerifyWorker(temporal, { workflowBundle, activities, maxInFlight }));
     }
-    if (wanted.includes('background')) workers.push(await startBackgroundWorker(temporal, { workflowBundle, activities }));
+    if (wanted.includes('background'))
+      workers.push(await startBackgroundWorker(temporal, { workflowBundle, activities }));
   }
   const { app, secret } = await createVerifierApp(gateway, { name: '测试收银台', code: 'till' }, TEST_ACTOR);
   return {

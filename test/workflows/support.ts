@@ -20,7 +20,11 @@ export async function verify(harness: Harness, request: Partial<VerifyCouponInpu
     { ...harness.gateway, budgetMs },
     {
       app: harness.app,
-      nonce: { clientKey: harness.app.clientKey, nonce: randomUUID(), expiresAt: new Date(Date.now() + 300_000) },
+      nonce: {
+        clientKey: harness.app.clientKey,
+        nonce: randomUUID(),
+        expiresAt: new Date(Date.now() + 300_000),
+      },
       requestId: randomUUID(),
       mode: 'short_link',
       requestValue: '',

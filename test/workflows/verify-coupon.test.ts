@@ -1,7 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { AppError } from '../../src/domain/errors.ts';
-import { enrichWorkflowId, RESOLVE_UPDATE, RETRY_NOW_SIGNAL, verifyWorkflowId } from '../../workflows/contract.ts';
+import {
+  enrichWorkflowId,
+  RESOLVE_UPDATE,
+  RETRY_NOW_SIGNAL,
+  verifyWorkflowId,
+} from '../../workflows/contract.ts';
 import { eventually } from '../support/eventually.ts';
 import { type Harness, startHarness } from '../support/harness.ts';
 import { keepHistory, OTHER_POI_ID, POI_ID, readVerification, verify } from './support.ts';
@@ -32,7 +37,12 @@ describe('VerifyCoupon', () => {
     it('redeems by short link, once, and completes the order', async () => {
       const order = state().createOrder();
       const verification = await verify(harness, { requestValue: order.shortLink });
-      expect(verification).toMatchObject({ verifyStatus: 'success', step: 'settled', sendCount: 1, errorCode: 0 });
+      expect(verification).toMatchObject({
+        verifyStatus: 'success',
+        step: 'settled',
+        sendCount: 1,
+        errorCode: 0,
+      });
       await finished(verification.id, 'verify-short-link');
       expect(effectsOf(order.orderId)).toBe(1);
       expect(await readVerification(harness, verification.id)).toMatchObject({
@@ -115,9 +125,9 @@ describe('VerifyCoupon', () => {
 
   describe('not attempted', () => {
     it('refuses a link that holds no coupon, and says which verification it was', async () => {
-      const err: unknown = await verify(harness, { requestValue: `${harness.simulator.url}/s/nothing/` }).catch(
-        (caught: unknown) => caught,
-      );
+      const err: unknown = await verify(harness, {
+        requestValue: `${harness.simulator.url}/s/nothing/`,
+      }).catch((caught: unknown) => caught);
       expect(err).toBeInstanceOf(AppError);
       const { code, data } = err as AppError;
       expect(code).toBe('coupon.short_link_invalid');
@@ -127,7 +137,9 @@ describe('VerifyCoupon', () => {
     it('leaves the coupon alone when Douyin refuses the gateway at verify', async () => {
       const order = state().createOrder();
       state().addFault({ kind: 'ip-not-listed', endpoints: ['verify'], orderId: order.orderId });
-      const err: unknown = await verify(harness, { requestValue: order.shortLink }).catch((caught: unknown) => caught);
+      const err: unknown = await verify(harness, { requestValue: order.shortLink }).catch(
+        (caught: unknown) => caught,
+      );
       expect(err).toMatchObject({ code: 'douyin.refused_gateway', data: { douyin_error_code: 2100007 } });
       await finished((err as AppError).data!['verification_id'] as number, 'verify-gateway-refused');
       expect(effectsOf(order.orderId)).toBe(0);
@@ -138,7 +150,11 @@ describe('VerifyCoupon', () => {
     it('says so when prepare lists nothing usable, and does not call verify', async () => {
       const order = state().createOrder({ couponStatus: 'refunded' });
       const verification = await verify(harness, { requestValue: order.shortLink });
-      expect(verification).toMatchObject({ verifyStatus: 'failed', step: 'settled', enrichmentStatus: 'skipped' });
+      expect(verification).toMatchObject({
+        verifyStatus: 'failed',
+        step: 'settled',
+        enrichmentStatus: 'skipped',
+      });
       await finished(verification.id, 'verify-nothing-usable');
       expect(state().calls({ orderId: order.orderId, endpoint: 'verify' })).toHaveLength(0);
     });
@@ -146,12 +162,21 @@ describe('VerifyCoupon', () => {
     it('is a failure, and not ours, when another till was faster', async () => {
       const order = state().createOrder();
       // The other till redeems between our prepare and our verify.
-      state().addFault({ kind: 'latency-before-effect', endpoints: ['verify'], orderId: order.orderId, delayMs: 300 });
+      state().addFault({
+        kind: 'latency-before-effect',
+        endpoints: ['verify'],
+        orderId: order.orderId,
+        delayMs: 300,
+      });
       const verifying = verify(harness, { requestValue: order.shortLink });
       await eventually(() => state().calls({ orderId: order.orderId, endpoint: 'prepare' }).length === 1);
       state().useCouponAtTill(order.coupons[0]!.certificateId, { poiId: OTHER_POI_ID });
       const verification = await verifying;
-      expect(verification).toMatchObject({ verifyStatus: 'failed', errorCode: 1208, usedByVerificationId: null });
+      expect(verification).toMatchObject({
+        verifyStatus: 'failed',
+        errorCode: 1208,
+        usedByVerificationId: null,
+      });
       await finished(verification.id, 'verify-refused');
     });
   });
@@ -163,7 +188,10 @@ describe('VerifyCoupon', () => {
       const answer = await verify(harness, { requestValue: order.shortLink });
       expect(['processing', 'success']).toContain(answer.verifyStatus);
       await finished(answer.id, 'verify-repeat');
-      expect(await readVerification(harness, answer.id)).toMatchObject({ verifyStatus: 'success', sendCount: 2 });
+      expect(await readVerification(harness, answer.id)).toMatchObject({
+        verifyStatus: 'success',
+        sendCount: 2,
+      });
       expect(effectsOf(order.orderId)).toBe(1);
     });
 
@@ -187,30 +215,50 @@ describe('VerifyCoupon', () => {
 
     it('is decided by a look-up when every repeat is lost', async () => {
       const order = state().createOrder();
-      state().addFault({ kind: 'cut-after-effect', endpoints: ['verify'], orderId: order.orderId, count: 'always' });
+      state().addFault({
+        kind: 'cut-after-effect',
+        endpoints: ['verify'],
+        orderId: order.orderId,
+        count: 'always',
+      });
       const answer = await verify(harness, { requestValue: order.shortLink });
       await finished(answer.id, 'verify-look-up');
-      expect(await readVerification(harness, answer.id)).toMatchObject({ verifyStatus: 'success', couponStatus: 'USED' });
+      expect(await readVerification(harness, answer.id)).toMatchObject({
+        verifyStatus: 'success',
+        couponStatus: 'USED',
+      });
       expect(effectsOf(order.orderId)).toBe(1);
     });
 
     it('waits for an operator when look-ups do not decide, and takes the operator’s word', async () => {
       const order = state().createOrder();
-      state().addFault({ kind: 'cut-before-effect', endpoints: ['verify'], orderId: order.orderId, count: 'always' });
+      state().addFault({
+        kind: 'cut-before-effect',
+        endpoints: ['verify'],
+        orderId: order.orderId,
+        count: 'always',
+      });
       const answer = await verify(harness, { requestValue: order.shortLink }, 300);
       await eventually(async () => (await readVerification(harness, answer.id)).step === 'unsettled');
       await workflow(verifyWorkflowId(answer.id)).executeUpdate(RESOLVE_UPDATE, {
         args: [{ verifyStatus: 'failed', note: '店员确认未核销', actor: 'ops-7', requestId: 'r-1' }],
       });
       await finished(answer.id, 'verify-resolved');
-      expect(await readVerification(harness, answer.id)).toMatchObject({ verifyStatus: 'failed', step: 'settled' });
+      expect(await readVerification(harness, answer.id)).toMatchObject({
+        verifyStatus: 'failed',
+        step: 'settled',
+      });
     });
   });
 
   describe('enrichment', () => {
     it('goes on in a child workflow when the first try finds no order yet', async () => {
       const order = state().createOrder();
-      state().addFault({ kind: 'http-5xx-before-effect', endpoints: ['order_query'], orderId: order.orderId });
+      state().addFault({
+        kind: 'http-5xx-before-effect',
+        endpoints: ['order_query'],
+        orderId: order.orderId,
+      });
       const verification = await verify(harness, { requestValue: order.shortLink });
       await finished(verification.id, 'verify-enrich-child');
       await workflow(enrichWorkflowId(verification.id)).result();
@@ -243,7 +291,9 @@ describe('VerifyCoupon', () => {
 
       state().clearFaults();
       await workflow(workflowId).signal(RETRY_NOW_SIGNAL);
-      await workflow(workflowId).signal(RETRY_NOW_SIGNAL).catch(() => undefined);
+      await workflow(workflowId)
+        .signal(RETRY_NOW_SIGNAL)
+        .catch(() => undefined);
       await workflow(workflowId).result();
       await keepHistory(harness, workflowId, 'enrich-stuck-retry-now');
       expect(await readVerification(harness, verification.id)).toMatchObject({
@@ -258,8 +308,10 @@ describe('VerifyCoupon', () => {
     const verification = await verify(harness, { requestValue: order.shortLink, note: '备注-不应出现' });
     await workflow(verifyWorkflowId(verification.id)).result();
     const row = await readVerification(harness, verification.id);
-    const history = JSON.stringify(await workflow(verifyWorkflowId(verification.id)).fetchHistory(), (_key, value) =>
-      value instanceof Uint8Array ? Buffer.from(value).toString('utf8') : (value as unknown),
+    const history = JSON.stringify(
+      await workflow(verifyWorkflowId(verification.id)).fetchHistory(),
+      (_key, value) =>
+        value instanceof Uint8Array ? Buffer.from(value).toString('utf8') : (value as unknown),
     );
     const decoded = history.replaceAll(/"([A-Za-z0-9+/]{16,}={0,2})"/g, (_match, text: string) =>
       Buffer.from(text, 'base64').toString('utf8'),

@@ -235,18 +235,23 @@ export class VerificationRepository {
     });
   }
 
-  /** Takes back the count of a send that certainly did nothing. */
+  /**
+   * Takes back the count of the send that `counted` shows, which certainly did nothing. Run again, or after somebody
+   * else counted another send, it changes nothing: a send that stays counted only makes the next one a repeat.
+   */
   async uncountSend(
-    key: RoundKey,
+    counted: Verification,
+    outcome: string,
     details: Record<string, unknown>,
     now: Date,
   ): Promise<Verification | null> {
     return this.#advance({
-      key,
-      from: `${IS_RUNNING} and open_send_count > 0`,
-      changes: { lastOutcome: String(details['outcome'] ?? '') },
+      key: counted,
+      from: `${IS_RUNNING} and open_send_count = ${counted.openSendCount} and send_count = ${counted.sendCount}
+        and open_send_count > 0`,
+      changes: { lastOutcome: outcome },
       computed: `open_send_count = open_send_count - 1`,
-      event: { kind: 'not_sent', details },
+      event: { kind: 'not_sent', details: { ...details, outcome } },
       now,
     });
   }
