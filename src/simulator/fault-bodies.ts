@@ -97,6 +97,11 @@ export function bendBody(fault: ChosenFault, given: Answer | undefined, request:
       changeFields(data, ['certificate_id', 'sku_id', 'origin_code'], () => '');
       changeFields(data, ['order_id', 'product_id'], () => '0');
       break;
+    case 'amounts-empty':
+      changeFields(data, ['receipt_amount', 'payment_discount'], () => null);
+      changeFields(data, ['discount_amount', 'coupon_pay_amount'], () => '');
+      changeFields(data, ['pay_amount', 'original_amount'], () => '0');
+      break;
     case 'order-id-absent':
       changeFields(data, ['order_id'], () => undefined);
       break;

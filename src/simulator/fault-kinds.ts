@@ -24,7 +24,7 @@ interface FaultKindDefinition {
   effect: 'none' | 'done';
   action: FaultAction;
   scope: FaultScope;
-  /** Left out of seeded plans unless named: it would make Douyin's final word untrue, or hit calls beside its own. */
+  /** Left out of seeded plans unless named: after it the truth cannot be told, or it hits calls beside its own. */
   isOnlyByName?: true;
 }
 
@@ -93,6 +93,7 @@ export const faultKinds = {
   'extra-absent': done('bend_body', 'life'),
   'times-in-milliseconds': done('bend_body', 'life'),
   'ids-empty': done('bend_body', 'life'),
+  'amounts-empty': onlyByName(done('bend_body', 'life')),
   'order-id-absent': done('bend_body', 'life'),
   'answer-for-another-order': done('bend_body', 'life'),
   'answer-for-another-store': done('bend_body', 'life'),
@@ -108,7 +109,7 @@ export const faultKinds = {
   'items-partly-refused': done('bend_handler', 'verify'),
   'items-refused-after-effect': onlyByName(done('bend_body', 'verify')),
   'risk-review-passes': done('bend_handler', 'verify'),
-  'risk-review-fails': done('bend_handler', 'verify'),
+  'risk-review-fails': onlyByName(done('bend_handler', 'verify')),
   // A replica that lags: shows the coupon as it was before anything was done to it.
   'stale-certificate': onlyByName(done('bend_handler', 'read')),
 } as const satisfies Record<string, FaultKindDefinition>;

@@ -58,7 +58,7 @@ export class IdSource {
 
   /** The plain code a customer can read out: 15 digits. */
   plainCode(orderIndex: number, couponIndex: number): string {
-    const start = BigInt(Math.floor(hashFraction('code', this.seed) * 1_000_000_000));
+    const start = BigInt(Math.floor(hashFraction('code', this.seed) * Number(PLAIN_CODE_RANGE)));
     const place = (start + couponOrdinal(orderIndex, couponIndex) * PLAIN_CODE_FACTOR) % PLAIN_CODE_RANGE;
     return (100_000_000_000_000n + place).toString();
   }

@@ -28,6 +28,10 @@ Nothing here is real money. Give a short link or a code to the gateway, then loo
 <div class="scroll"><table>
 <thead><tr><th>商品 Title</th><th>状态 Status</th><th>券码 Code</th><th>短链接 Short link</th><th></th></tr></thead>
 <tbody id="coupons"></tbody></table></div>
+<h2>门店 Stores</h2>
+<div class="scroll"><table>
+<thead><tr><th>poi_id</th><th>名称 Name</th></tr></thead>
+<tbody id="stores"></tbody></table></div>
 <h2>最近的调用 Latest calls</h2>
 <div class="scroll"><table>
 <thead><tr><th>时间 Time</th><th>接口 Call</th><th>结果 Answer</th><th>核销 Effects</th><th>故障 Fault</th></tr></thead>
@@ -89,10 +93,21 @@ function callRow(call) {
     element('span', call.fault || '', 'fault'),
   ]);
 }
+const shown = {};
+// Only what changed is drawn again, so that a link being copied stays selected.
+function draw(id, data, rows) {
+  const text = JSON.stringify(data);
+  if (shown[id] === text) return;
+  shown[id] = text;
+  byId(id).replaceChildren(...rows());
+}
 async function show() {
-  const [orders, calls] = await Promise.all([ask('GET', '/orders?page_size=50'), ask('GET', '/calls/latest')]);
-  byId('coupons').replaceChildren(...orders.items.flatMap(couponRows));
-  byId('calls').replaceChildren(...calls.calls.map(callRow));
+  const [orders, calls, merchant] = await Promise.all([
+    ask('GET', '/orders?page_size=50'), ask('GET', '/calls/latest'), ask('GET', '/merchant'),
+  ]);
+  draw('coupons', orders, () => orders.items.flatMap(couponRows));
+  draw('calls', calls, () => calls.calls.map(callRow));
+  draw('stores', merchant, () => merchant.stores.map((store) => row([element('code', store.poi_id), store.name])));
 }
 async function act(what) {
   try {

@@ -185,7 +185,7 @@ const verifyExpectations: Partial<Record<FaultKind, Expectation>> = {
   'risk-review-fails': { effect: 'none', seen: results(1229, 1229) },
 };
 /** Kinds that are not about verify have tests of their own below. */
-const ELSEWHERE: FaultKind[] = ['verify-token-empty', 'stale-certificate'];
+const ELSEWHERE: FaultKind[] = ['verify-token-empty', 'stale-certificate', 'amounts-empty'];
 
 describe('faults of verify', () => {
   it('are all tried here', () => {
@@ -312,6 +312,14 @@ describe('faults of other calls', () => {
           verify: { certificate_id: '7379999999999999587' },
         },
       },
+    });
+  });
+
+  it('amounts-empty leaves nothing of the amounts of an order', async () => {
+    const { simulator, douyin, order } = await one();
+    simulator.state.addFault({ kind: 'amounts-empty', endpoints: ['order_query'] });
+    expect((await douyin.orders({ order_id: order.orderId })).json).toMatchObject({
+      data: { orders: [{ receipt_amount: null, discount_amount: '', pay_amount: '0' }] },
     });
   });
 
