@@ -170,11 +170,21 @@ export function adviceReason(verification: Advised, hasEarlierUse: boolean): Adv
     return verification.lastOutcomeKind === 'in_review' ? 'in_review' : 'in_progress';
   }
   if (verification.step === 'not_attempted') return 'not_attempted';
-  const reason =
-    verification.errorCode === NO_DOUYIN_CODE
-      ? reasonNothingUsable(verification)
-      : (REASON_BY_ERROR_CODE[verification.errorCode] ?? 'refused_otherwise');
-  return reason === 'used_elsewhere' && hasEarlierUse ? 'used_here' : reason;
+  return hasEarlierUse && mayHaveBeenUsedHere(verification) ? 'used_here' : reasonRefused(verification);
+}
+
+/** Whether a look for our own earlier redemption of the coupon is worth while. */
+export function mayHaveBeenUsedHere(verification: Advised): boolean {
+  if (verification.verifyStatus !== 'failed' || verification.step === 'not_attempted') return false;
+  const reason = reasonRefused(verification);
+  // Douyin no longer lists a coupon once it is used.
+  return reason === 'used_elsewhere' || reason === 'nothing_usable';
+}
+
+function reasonRefused(verification: Advised): AdviceReason {
+  return verification.errorCode === NO_DOUYIN_CODE
+    ? reasonNothingUsable(verification)
+    : (REASON_BY_ERROR_CODE[verification.errorCode] ?? 'refused_otherwise');
 }
 
 function reasonNothingUsable({ couponStatus, expireTime, settledAt }: Advised): AdviceReason {

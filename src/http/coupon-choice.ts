@@ -4,11 +4,14 @@ import type { VerifyMode } from '../domain/coupon.ts';
 import { text } from './fields.ts';
 import { bilingual } from './invalid-request.ts';
 
-/** Douyin's links and codes vary in length and must never be cut; these bounds only keep rubbish out. */
+/**
+ * Douyin's links and codes vary in length and must never be cut; these bounds only keep rubbish out. An encrypted code
+ * of 512 characters still fits its index.
+ */
 export const couponFields = {
   short_link: () => text({ min: 1, max: 2048 }),
   code: () => text({ min: 1, max: 128 }),
-  encrypted_code: () => text({ min: 1, max: 2048 }),
+  encrypted_code: () => text({ min: 1, max: 512 }),
 } as const;
 
 /** A check for `superRefine`: exactly one of the fields is there. */

@@ -1,5 +1,5 @@
 // Puts the advice beside a verification: for a coupon we redeemed ourselves earlier it says when and where.
-import { advise, type AdviceOptions } from '../domain/advice.ts';
+import { advise, type AdviceOptions, mayHaveBeenUsedHere } from '../domain/advice.ts';
 import type { Verification } from '../domain/verification.ts';
 import type { Database } from '../db/unit-of-work.ts';
 import type { Logger } from '../observability/logger.ts';
@@ -15,16 +15,24 @@ export async function adviseCashier(
   verification: Verification,
   options: AdviceOptions,
 ): Promise<string> {
+  return advise(verification, await findEarlierUse(deps, verification), options);
+}
+
+async function findEarlierUse(
+  deps: AdviseCashierDeps,
+  verification: Verification,
+): Promise<Verification | null> {
+  if (!mayHaveBeenUsedHere(verification)) return null;
   const usedById = verification.usedByVerificationId;
-  if (usedById === null) return advise(verification, null, options);
   try {
-    const usedBy = await deps.db.run(({ verifications }) => verifications.findById(usedById));
-    return advise(verification, usedBy, options);
+    return await deps.db.run(({ verifications, reports }) =>
+      usedById === null ? reports.findEarlierSuccess(verification) : verifications.findById(usedById),
+    );
   } catch (err) {
     deps.logger.warn(
       { verification_id: verification.id, reason: String(err) },
       'earlier use of a coupon not read',
     );
-    return advise(verification, null, options);
+    return null;
   }
 }

@@ -278,7 +278,11 @@ describe('the open surface', () => {
 
   describe('503', () => {
     it('says that the database is away, and when to come back', async () => {
-      const orm = await openOrm({ url: 'postgres://nobody@127.0.0.1:1/nothing', poolSize: 2, logger: SILENT });
+      const orm = await openOrm({
+        url: 'postgres://nobody@127.0.0.1:1/nothing',
+        poolSize: 2,
+        logger: SILENT,
+      });
       const broken = await serveHttp(harness, { db: createDatabase(orm) });
       try {
         const reply = await callOpen(broken.url, app, LOOK_UP);
