@@ -100,8 +100,18 @@ export function showError(error: DyGatewayError, language: Language): string {
   const lines = [title, `   ${error.message} (${error.code}${error.status ? `, HTTP ${error.status}` : ''})`];
   if (error.cause instanceof Error && error.status === 0 && error.cause.message)
     lines.push(`   ${error.cause.message}`);
-  if (Object.keys(error.details).length > 0) lines.push(`   ${JSON.stringify(error.details)}`);
-  if (error.verifyToken) lines.push(`   ${askAgain(error.verifyToken, language)}`);
+  for (const [name, value] of Object.entries(error.details)) {
+    const text = typeof value === 'string' ? value.replaceAll('\n', '␊\n     ') : JSON.stringify(value);
+    lines.push(`   ${name}: ${text}`);
+  }
+  if (error.isOutcomeUnknown) {
+    lines.push(`   ${askAgain(error.verifyToken, language)}`);
+  } else if (error.verifyToken && (error.status === 0 || error.status === 429 || error.status >= 500)) {
+    const again = `--token ${quote(error.verifyToken)}`;
+    lines.push(
+      `   ${say(`这一次什么都没做。稍后请用同一令牌再试：${again}`, `This attempt did nothing. Try again later with ${again}`)}`,
+    );
+  }
   if (error.requestId) lines.push(`   ${say('请求号', 'request id')} ${error.requestId}`);
   return lines.join('\n');
 }

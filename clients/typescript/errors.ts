@@ -40,6 +40,7 @@ export class DyGatewayError extends Error {
   readonly verifyToken: string;
   /**
    * Of `verify`: a request may have reached the gateway and no record came back, so the coupon may be redeemed.
+   * It speaks of this call alone: of a token that an earlier call left unknown, only a record tells.
    * Never show it as failed and never try with another token: repeat with `verifyToken`, or look it up.
    */
   readonly isOutcomeUnknown: boolean;

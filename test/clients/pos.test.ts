@@ -153,7 +153,25 @@ describe('pos verify', () => {
     const { exitCode, stdout } = await pos(['verify', '--code', '104686126200131']);
     expect(exitCode).toBe(4);
     expect(stdout).toContain('verification.token_reused, HTTP 409');
+    expect(stdout).not.toContain('同一令牌');
     expect(stdout).toContain('req-test-1');
+  });
+
+  it('says that this attempt did nothing, and with which token to try again, when that is certain', async () => {
+    writeDemo();
+    gateway.script.push(answerError(503, 'gateway.busy', undefined, { 'Retry-After': '60' }));
+    const { exitCode, stdout } = await pos(['verify', '--code', '104686126200131', '--token', 'bill-5']);
+    expect(exitCode).toBe(4);
+    expect(stdout).toContain('这一次什么都没做。稍后请用同一令牌再试：--token bill-5');
+  });
+
+  it('shows what the server signed line by line, when it tells', async () => {
+    writeDemo();
+    gateway.script.push(
+      answerError(401, 'auth.bad_signature', { string_to_sign: 'DYGW-HMAC-SHA256\nck\n1' }),
+    );
+    const { stdout } = await pos(['lookup', '--token', 'bill-6']);
+    expect(stdout).toContain('string_to_sign: DYGW-HMAC-SHA256␊\n     ck␊\n     1\n');
   });
 
   it('ends with 4, the outcome as unknown and the token when it is interrupted', async () => {
