@@ -47,7 +47,7 @@ export function certificateJson(world: World, coupon: Coupon, isStale = false): 
   return mergeJson(certificate, spec.certificateExtra);
 }
 
-export function skuJson(world: World, coupon: Coupon): JsonObject {
+function skuJson(world: World, coupon: Coupon): JsonObject {
   const { spec } = coupon.order;
   return {
     sku_id: spec.skuId,
@@ -61,7 +61,7 @@ export function skuJson(world: World, coupon: Coupon): JsonObject {
 }
 
 /** The coupon's own amounts, in fen; a times card's are for all its uses together. */
-export function amountJson(coupon: Coupon): JsonObject {
+function amountJson(coupon: Coupon): JsonObject {
   const { originalAmountFen, payAmountFen, marketPriceFen } = coupon.order.spec;
   return {
     original_amount: originalAmountFen,

@@ -12,6 +12,7 @@ import { hashFraction } from './ids.ts';
 import { decideDueReviews } from './redemption.ts';
 import type { Bend, CallFacts, DouyinRequest, Endpoint } from './routes/endpoint.ts';
 import { findEndpoint } from './routes/index.ts';
+import type { EndpointName } from './settings.ts';
 import type { World } from './world.ts';
 
 export interface DouyinSide {
@@ -219,16 +220,18 @@ async function hang(side: DouyinSide, response: ServerResponse): Promise<void> {
     gone.abort();
   });
   const signal = AbortSignal.any([gone.signal, side.closing]);
+  // An abort only ends the wait early; the connection is done with either way.
   await pause(LIMITS.hangMs, undefined, { signal }).catch(() => undefined);
   cut(response);
 }
 
 /** How many calls of each endpoint were taken in the current second. */
 export class CallRates {
-  #secondOf = new Map<string, { second: number; count: number }>();
+  readonly #secondOf = new Map<string, { second: number; count: number }>();
 
   admit(world: World, endpoint: Endpoint): boolean {
-    const limit = world.settings.callsPerSecond[endpoint.name];
+    const limits: Partial<Record<EndpointName, number>> = world.settings.callsPerSecond;
+    const limit = limits[endpoint.name];
     if (limit === undefined) return true;
     const second = Math.floor(world.clock() / 1000);
     const seen = this.#secondOf.get(endpoint.name);

@@ -13,6 +13,16 @@ export interface JudgedItemRecord {
   result: number;
 }
 
+export interface JudgedEvent {
+  type: 'judged';
+  verifyToken: string;
+  fingerprint: string;
+  poiId: string;
+  callId: string;
+  atMs: number;
+  items: JudgedItemRecord[];
+}
+
 export type CouponChange =
   | { action: 'set_status'; status: Exclude<CouponStatusName, 'used'> }
   | { action: 'set_validity'; startTime?: number | undefined; expireTime?: number | undefined }
@@ -26,15 +36,7 @@ export type SimulatorEvent =
   | { type: 'qr_refreshed'; orderId: string }
   | { type: 'coupon_changed'; certificateId: string; atMs: number; change: CouponChange }
   | { type: 'prepared'; orderId: string; poiId: string | null; atMs: number }
-  | {
-      type: 'judged';
-      verifyToken: string;
-      fingerprint: string;
-      poiId: string;
-      callId: string;
-      atMs: number;
-      items: JudgedItemRecord[];
-    }
+  | JudgedEvent
   | {
       type: 'review_opened';
       verifyToken: string;
@@ -46,7 +48,7 @@ export type SimulatorEvent =
       dueAtMs: number;
       passes: boolean;
     }
-  | { type: 'review_closed'; certificateIds: string[] }
+  | { type: 'review_decided'; certificateIds: string[]; judged: JudgedEvent | null }
   | { type: 'used_by_till'; certificateId: string; poiId: string; atMs: number }
   | { type: 'cancelled'; verifyId: string; cancelToken: string | null; callId: string; atMs: number }
   | { type: 'reset'; nextOrderIndex: number };

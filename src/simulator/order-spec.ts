@@ -13,7 +13,7 @@ const jsonObject = z.record(z.string(), z.json());
  * redirect, a redirect without the value or with an empty one, one to a foreign host (its value is good all the same),
  * a relative one (good too), one to a foreign host without value, a link that is gone, and a host in trouble.
  */
-export const SHORT_LINK_VARIANTS = [
+const SHORT_LINK_VARIANTS = [
   'redirect',
   'relative_redirect',
   'foreign_host',

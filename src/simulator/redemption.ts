@@ -2,6 +2,7 @@
 // Everything between reading the state and committing the event is synchronous, so two tills cannot both succeed.
 import { DouyinRefusal } from './answers.ts';
 import { LIMITS } from './defaults.ts';
+import type { SimulatorEvent } from './events.ts';
 import {
   activeEffects,
   type Coupon,
@@ -149,7 +150,10 @@ function judge(
 }
 
 function couponRefusal(world: World, coupon: Coupon, uses: number): number {
-  if (coupon.review !== null) return 1229;
+  return coupon.review === null ? couponStateRefusal(world, coupon, uses) : 1229;
+}
+
+function couponStateRefusal(world: World, coupon: Coupon, uses: number): number {
   switch (coupon.status) {
     case 'used':
       return isTimesCard(coupon.order) ? 1241 : world.settings.alreadyVerifiedResult;
@@ -215,23 +219,25 @@ export function decideDueReviews(world: World): void {
   for (const { review } of world.couponsInReview) {
     if (review !== null && review.dueAtMs <= nowMs) due.add(review);
   }
-  for (const review of due) {
-    const coupons = review.encryptedCodes.map((code) => world.couponsByEncryptedCode.get(code));
-    world.commit({
-      type: 'review_closed',
-      certificateIds: coupons.flatMap((coupon) => coupon?.certificateId ?? []),
-    });
-    if (!review.passes) continue;
-    world.commit({
-      type: 'judged',
-      verifyToken: review.verifyToken,
-      fingerprint: review.fingerprint,
-      poiId: review.poiId,
-      callId: review.callId,
-      atMs: review.dueAtMs,
-      items: review.encryptedCodes.map((encryptedCode) => ({ encryptedCode, result: 0 })),
-    });
-  }
+  for (const review of due) world.commit(decisionOf(world, review));
+}
+
+/** One event, so that no crash can lose a review between its end and its effect. */
+function decisionOf(world: World, review: Review): SimulatorEvent {
+  const { verifyToken, fingerprint, poiId, callId, encryptedCodes, dueAtMs } = review;
+  const coupons = encryptedCodes.flatMap((code) => world.couponsByEncryptedCode.get(code) ?? []);
+  const items = coupons.map((coupon) => {
+    const uses = encryptedCodes.filter((code) => code === coupon.encryptedCode).length;
+    // Refunded or run out meanwhile: then passing the review verifies nothing.
+    return { encryptedCode: coupon.encryptedCode, result: couponStateRefusal(world, coupon, uses) };
+  });
+  return {
+    type: 'review_decided',
+    certificateIds: coupons.map((coupon) => coupon.certificateId),
+    judged: review.passes
+      ? { type: 'judged', verifyToken, fingerprint, poiId, callId, atMs: dueAtMs, items }
+      : null,
+  };
 }
 
 export interface CancelInput {

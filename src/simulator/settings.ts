@@ -3,10 +3,7 @@
 import { z } from 'zod';
 import { LIMITS } from './defaults.ts';
 
-export const ENDPOINTS = [
-  'client_token',
-  'stable_token',
-  'short_link',
+const LIFE_ENDPOINTS = [
   'prepare',
   'verify',
   'cancel',
@@ -16,6 +13,7 @@ export const ENDPOINTS = [
   'order_query',
   'poi_query',
 ] as const;
+export const ENDPOINTS = ['client_token', 'stable_token', 'short_link', ...LIFE_ENDPOINTS] as const;
 /** The calls the simulator answers; `client_token` and `stable_token` are the two ways to a token. */
 export type EndpointName = (typeof ENDPOINTS)[number];
 
@@ -25,7 +23,7 @@ const milliseconds = z
   .max(30 * 86_400_000);
 const delay = z.int().min(0).max(LIMITS.delayMs);
 
-export const settingsSchema = z.strictObject({
+const settingsSchema = z.strictObject({
   /** Time every Douyin call takes before it does anything, drawn evenly from this range. */
   latencyMinMs: delay,
   latencyMaxMs: delay,
@@ -41,7 +39,7 @@ export const settingsSchema = z.strictObject({
   /** An order is missing from order queries for this long after its last change. */
   orderDataDelayMs: milliseconds,
   /** Calls per second before 2119003; an endpoint that is not named has no limit. */
-  callsPerSecond: z.partialRecord(z.enum(ENDPOINTS), z.int().min(1).max(100_000)),
+  callsPerSecond: z.partialRecord(z.enum(LIFE_ENDPOINTS), z.int().min(1).max(100_000)),
 });
 export type Settings = z.output<typeof settingsSchema>;
 

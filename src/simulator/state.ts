@@ -172,6 +172,10 @@ export class SimulatorState {
   changeCoupon(certificateId: string, change: CouponChange): CouponView {
     const coupon = this.#coupon(certificateId);
     const parsed = couponChangeSchema.parse(change);
+    const isFreeing = parsed.action === 'set_status' && parsed.status === 'unused';
+    if (isFreeing && activeEffects(coupon).length >= coupon.timesCount) {
+      throw new ControlError('invalid', 'the coupon is verified: cancel its verification instead');
+    }
     this.#world.commit({ type: 'coupon_changed', certificateId, atMs: this.#world.clock(), change: parsed });
     return couponView(this.#world, coupon);
   }
@@ -186,6 +190,7 @@ export class SimulatorState {
     if (coupon.status !== 'unused' || activeEffects(coupon).length >= coupon.timesCount) {
       throw new ControlError('invalid', `the coupon is ${coupon.status}`);
     }
+    if (coupon.review !== null) throw new ControlError('invalid', 'the coupon is in review');
     if (!this.#world.merchant.stores.some((store) => store.poiId === at.poiId)) {
       throw new ControlError('invalid', `no store ${at.poiId}`);
     }

@@ -1,8 +1,8 @@
 // The simulator's whole memory: orders, coupons, verification names and the ledger, kept in step with the journal.
 // It applies events and finds things; what may be done is decided in redemption.ts.
 import { AccessTokenBook } from './access-tokens.ts';
-import { LIMITS, type Merchant } from './defaults.ts';
-import { type CouponChange, JOURNAL_VERSION, type SimulatorEvent } from './events.ts';
+import type { Merchant } from './defaults.ts';
+import { type CouponChange, JOURNAL_VERSION, type JudgedEvent, type SimulatorEvent } from './events.ts';
 import { IdSource } from './ids.ts';
 import { type Journal, openJournal } from './journal.ts';
 import {
@@ -133,12 +133,13 @@ export class World {
         }
         this.#verifyToken(event.verifyToken).boundTo = event.fingerprint;
         return;
-      case 'review_closed':
+      case 'review_decided':
         for (const certificateId of event.certificateIds) {
           const coupon = this.#certificate(certificateId);
           coupon.review = null;
           this.couponsInReview.delete(coupon);
         }
+        if (event.judged !== null) this.#judge(event.judged);
         return;
       case 'used_by_till':
         this.#addEffect(this.#certificate(event.certificateId), {
@@ -248,7 +249,7 @@ export class World {
     });
   }
 
-  #judge(event: Extract<SimulatorEvent, { type: 'judged' }>): void {
+  #judge(event: JudgedEvent): void {
     const token = this.#verifyToken(event.verifyToken);
     token.boundTo = event.fingerprint;
     const items = event.items.map((item) => {
@@ -342,11 +343,6 @@ export class World {
   #verifyToken(verifyToken: string): VerifyToken {
     return required(this.verifyTokens.get(verifyToken), 'verify token', verifyToken);
   }
-}
-
-/** Whether one more order fits. */
-export function hasRoomForOrders(world: World, count: number): boolean {
-  return world.orders.length + count <= LIMITS.orders;
 }
 
 function required<T>(value: T | undefined, what: string, id: string): T {

@@ -127,6 +127,8 @@ describe('orders and coupons', () => {
     expect(() => simulator.state.useCouponAtTill(certificateId, { poiId: '1' })).toThrow('no store');
     simulator.state.useCouponAtTill(certificateId, { poiId: STORE });
     expect(() => simulator.state.useCouponAtTill(certificateId, { poiId: STORE })).toThrow('used');
+    const freed = { action: 'set_status', status: 'unused' } as const;
+    expect(() => simulator.state.changeCoupon(certificateId, freed)).toThrow('cancel its verification');
   });
 });
 

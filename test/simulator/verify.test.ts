@@ -432,5 +432,20 @@ describe('POST /goodlife/v1/fulfilment/certificate/verify/', () => {
       const reply = await caller.getCertificate(order.coupons[0]?.encryptedCode ?? '');
       expect(reply.json).toMatchObject({ data: { certificate: { status } } });
     });
+
+    it('verifies nothing after passing when the coupon was refunded meanwhile', async () => {
+      const clock = standingClock();
+      const { simulator, douyin } = await start({ clock: clock.now });
+      const order = simulator.state.createOrder();
+      const certificateId = order.coupons[0]?.certificateId ?? '';
+      const token = await douyin.prepared(order);
+      simulator.state.addFault({ kind: 'risk-review-passes', durationMs: HOUR_MS });
+      await douyin.verify(verifyBody(order, token));
+      expect(() => simulator.state.useCouponAtTill(certificateId, { poiId: STORE })).toThrow('in review');
+      simulator.state.changeCoupon(certificateId, { action: 'set_status', status: 'refunded' });
+      clock.advance(HOUR_MS);
+      expect(simulator.state.truth(token)).toMatchObject({ effect: 'none', isInReview: false });
+      expect(simulator.state.getCoupon(certificateId).status).toBe('refunded');
+    });
   });
 });
