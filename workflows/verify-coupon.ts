@@ -1,5 +1,5 @@
 // VerifyCoupon: carries one verification from the stored request to Douyin's verdict, whatever crashes, and starts the
-// completion of its order's data. It orders the steps; every decision about the coupon is made in activities and domain.
+// completion of its order's data. The order of its steps is verification-steps.ts; here they meet Temporal.
 import {
   allHandlersFinished,
   CancellationScope,
@@ -17,7 +17,7 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
-import type { Activities, Closed, Open, Unknown } from '../activities/types.ts';
+import type { Activities, Closed, Unknown } from '../activities/types.ts';
 import { BACKGROUND_STEP, FIRST_ENRICHMENT_TRY, REPEAT, TILL_STEP } from './activity-options.ts';
 import {
   enrichWorkflowId,
@@ -30,15 +30,19 @@ import {
   type VerifyCouponResult,
 } from './contract.ts';
 import { EnrichOrder } from './enrich-order.ts';
+import {
+  runTillSteps,
+  settleUnknown,
+  STEP_PAUSE_MS,
+  type StepEngine,
+  type Waiting,
+} from './verification-steps.ts';
 
 const VERIFY_STATUS = defineSearchAttributeKey(SEARCH_ATTRIBUTES.verifyStatus, SearchAttributeType.KEYWORD);
 const ENRICHMENT_STATUS = defineSearchAttributeKey(
   SEARCH_ATTRIBUTES.enrichmentStatus,
   SearchAttributeType.KEYWORD,
 );
-
-/** How long a step that failed for good (the database stayed away) waits before it is tried again. */
-const STEP_PAUSE = '5 seconds';
 
 const resolveShortLink = localStep('解析短链接 · resolve short link').resolveShortLink;
 const prepareCoupon = localStep('验券准备 · prepare').prepareCoupon;
@@ -78,7 +82,7 @@ export async function VerifyCoupon(input: VerifyCouponInput): Promise<VerifyCoup
     { description: '管理员裁定抖音无法给出结果的核销 · settle a verification that Douyin cannot tell' },
   );
 
-  const progress = await runSteps(key, input.mode);
+  const progress = await runTillSteps(engine, key, input.mode);
   const closed =
     progress.state === 'closed' ? progress : await settle(key, progress, input.lookAgainMs, () => resolved);
 
@@ -92,40 +96,18 @@ export async function VerifyCoupon(input: VerifyCouponInput): Promise<VerifyCoup
   return resultOf(closed);
 }
 
-/** The steps the till waits for. Each reads the row first, so running them again goes on where the last run ended. */
-async function runSteps(key: VerificationKey, mode: VerifyCouponInput['mode']): Promise<Unknown | Closed> {
-  if (mode === 'short_link') {
-    const progress = await untilItRuns(() => resolveShortLink(key));
-    if (progress.state !== 'open') return progress;
-  }
-  if (mode !== 'encrypted_code') {
-    const progress = await untilItRuns(() => prepareCoupon(key));
-    if (progress.state !== 'open') return progress;
-  }
-  return untilItRuns(() => verifyCoupon(key));
-}
+const engine: StepEngine = {
+  resolveShortLink,
+  prepareCoupon,
+  verifyCoupon,
+  repeatVerification,
+  lookUpVerification,
+  sleep,
+  isCancellation,
+  report,
+};
 
-/** A step fails only when the gateway's own parts are away; the verification waits for them instead of ending. */
-async function untilItRuns<Progress extends Open | Unknown | Closed>(
-  step: () => Promise<Progress>,
-): Promise<Progress> {
-  for (;;) {
-    try {
-      return await step();
-    } catch (err) {
-      if (isCancellation(err)) throw err;
-      setCurrentDetails(
-        `网关自身故障，${STEP_PAUSE} 后重试 · the gateway’s own parts are away: ${messageOf(err)}`,
-      );
-      await sleep(STEP_PAUSE);
-    }
-  }
-}
-
-/**
- * Decides an unknown verify: repeats with the same token on Douyin's schedule, then look-ups until Douyin's reads or an
- * operator's `resolve` decide.
- */
+/** Decides an unknown verify: by Douyin's word, or by an operator's if that comes first. */
 async function settle(
   key: VerificationKey,
   unknown: Unknown,
@@ -133,20 +115,7 @@ async function settle(
   resolution: () => Closed | null,
 ): Promise<Closed> {
   const scope = new CancellationScope();
-  const decided = scope.run(async (): Promise<Closed> => {
-    let progress: Unknown | Closed = await repeatOnSchedule(key, unknown);
-    while (progress.state !== 'closed') {
-      upsertSearchAttributes([{ key: VERIFY_STATUS, value: 'unsettled' }]);
-      setCurrentDetails(
-        `抖音尚无结论：${progress.outcome}。` +
-          `${Math.round(lookAgainMs / 60_000)} 分钟后再查；管理员可用更新 ${RESOLVE_UPDATE} 裁定。 · ` +
-          `Undecided at Douyin; looked up again later, or settle it with the update ${RESOLVE_UPDATE}.`,
-      );
-      await sleep(lookAgainMs);
-      progress = await untilItRuns(() => lookUpVerification(key));
-    }
-    return progress;
-  });
+  const decided = scope.run(() => settleUnknown(engine, key, unknown, lookAgainMs));
   const resolvedByOperator = condition(() => resolution() !== null).then(() => resolution() as Closed);
   try {
     return await Promise.race([decided, resolvedByOperator]);
@@ -158,18 +127,32 @@ async function settle(
   }
 }
 
-async function repeatOnSchedule(key: VerificationKey, unknown: Unknown): Promise<Unknown | Closed> {
-  upsertSearchAttributes([{ key: VERIFY_STATUS, value: 'processing' }]);
-  if (unknown.next === 'repeat') {
-    setCurrentDetails(
-      `核销请求已发出，结果未知（${unknown.outcome}）；正用同一令牌重发 · ` +
-        'sent, outcome unknown; repeating with the same token',
-    );
-    await sleep(unknown.waitMs);
-    const repeated = await untilItRuns(() => repeatVerification(key));
-    if (repeated.state === 'closed') return repeated;
+/** Shows operators what the run waits for. */
+function report(waiting: Waiting): void {
+  switch (waiting.for) {
+    case 'own_parts':
+      setCurrentDetails(
+        `网关自身故障，${STEP_PAUSE_MS / 1000} 秒后重试 · the gateway’s own parts are away: ${messageOf(waiting.failure)}`,
+      );
+      return;
+    case 'settlement':
+      upsertSearchAttributes([{ key: VERIFY_STATUS, value: 'processing' }]);
+      setCurrentDetails(
+        waiting.next === 'repeat'
+          ? `核销请求已发出，结果未知（${waiting.outcome}）；正用同一令牌重发 · ` +
+              'sent, outcome unknown; repeating with the same token'
+          : `核销请求已发出，结果未知（${waiting.outcome}）；正向抖音查询 · sent, outcome unknown; looking it up`,
+      );
+      return;
+    case 'next_look_up':
+      upsertSearchAttributes([{ key: VERIFY_STATUS, value: 'unsettled' }]);
+      setCurrentDetails(
+        `抖音尚无结论：${waiting.outcome}。` +
+          `${Math.ceil(waiting.waitMs / 60_000)} 分钟后再查；管理员可用更新 ${RESOLVE_UPDATE} 裁定。 · ` +
+          `Undecided at Douyin; looked up again later, or settle it with the update ${RESOLVE_UPDATE}.`,
+      );
+      return;
   }
-  return untilItRuns(() => lookUpVerification(key));
 }
 
 /** The first try here, off the reply path; a child with durable retries only if it did not complete. */
