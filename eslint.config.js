@@ -159,7 +159,7 @@ const zones = [
 ];
 
 export default tseslint.config(
-  { ignores: ['node_modules/', '.data/', '.cache/', 'coverage/'] },
+  { ignores: ['node_modules/', '.data/', '.cache/', 'coverage/', 'clients/typescript/dist/'] },
   {
     files: ['**/*.ts'],
     extends: [tseslint.configs.recommendedTypeChecked],

@@ -5,6 +5,7 @@ import type { Verification } from '../src/domain/verification.ts';
 import type { CertificateUse } from '../src/domain/coupon.ts';
 import type { VerificationKey } from '../workflows/contract.ts';
 import type { ActivityDeps } from './deps.ts';
+import { ALREADY_VERIFIED, settleSuccess } from './settle-success.ts';
 import { storePatiently } from './store-patiently.ts';
 import type { Closed, Unknown } from './types.ts';
 import { closeWith } from './verification-progress.ts';
@@ -67,7 +68,7 @@ async function recordedUses(
 }
 
 const REFUSALS = {
-  used_elsewhere: { errorCode: 1208, couponStatus: 'USED', description: '券已在别处核销' },
+  used_elsewhere: { errorCode: ALREADY_VERIFIED, couponStatus: 'USED', description: '券已在别处核销' },
   refunded: { errorCode: -1, couponStatus: 'REFUNDED', description: '券已退款' },
   unused: { errorCode: -1, couponStatus: 'UNUSED', description: '抖音显示该券未被核销' },
 } as const;
@@ -81,25 +82,23 @@ export async function settleByLookUp(
   stillRunning: (verification: Verification) => Unknown,
 ): Promise<Unknown | Closed> {
   const row = { id: key.verificationId, round: key.round };
+  if (verdict.kind === 'success') {
+    const settled = await settleSuccess(
+      deps,
+      key,
+      verification,
+      {
+        verifyId: verdict.use.verifyId,
+        couponStatus: 'USED',
+        verifyRecordsCount: (verification.timesUsedBefore ?? 0) + 1,
+        verifyTime: verdict.use.verifyTime ?? deps.clock.now(),
+        enrichmentStatus: verification.orderId === '' ? 'skipped' : 'pending',
+      },
+      { by: 'look_up' },
+    );
+    return closeWith(deps, key, settled, stillRunning);
+  }
   const closed = await storePatiently(deps, async (verifications) => {
-    const now = deps.clock.now();
-    if (verdict.kind === 'success') {
-      return verifications.settle(
-        row,
-        {
-          verifyStatus: 'success',
-          errorCode: 0,
-          errorDescription: '',
-          verifyId: verdict.use.verifyId,
-          couponStatus: 'USED',
-          verifyRecordsCount: (verification.timesUsedBefore ?? 0) + 1,
-          verifyTime: verdict.use.verifyTime ?? now,
-          enrichmentStatus: verification.orderId === '' ? 'skipped' : 'pending',
-        },
-        { by: 'look_up' },
-        now,
-      );
-    }
     const refusal = REFUSALS[verdict.reason];
     const usedBy =
       verdict.reason === 'used_elsewhere'
@@ -117,7 +116,7 @@ export async function settleByLookUp(
         usedByVerificationId: usedBy?.id ?? null,
       },
       { by: 'look_up', reason: verdict.reason },
-      now,
+      deps.clock.now(),
     );
   });
   return closeWith(deps, key, closed, stillRunning);

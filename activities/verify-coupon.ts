@@ -6,6 +6,7 @@ import type { VerifiedItem, VerifyOutcome } from '../src/ports/douyin.ts';
 import type { VerificationKey } from '../workflows/contract.ts';
 import type { ActivityDeps } from './deps.ts';
 import { lookUp, settleByLookUp } from './look-up.ts';
+import { settleSuccess } from './settle-success.ts';
 import { storePatiently } from './store-patiently.ts';
 import type { Closed, Unknown } from './types.ts';
 import { closedProgress, closeWith, readRound } from './verification-progress.ts';
@@ -65,13 +66,12 @@ async function store(
       return closeWith(
         deps,
         key,
-        await storePatiently(deps, (verifications) =>
-          verifications.settle(
-            row,
-            { ...successColumns(counted, outcome.item, deps.clock.now()), douyinResponse: outcome.response },
-            { attempt: counted.sendCount },
-            deps.clock.now(),
-          ),
+        await settleSuccess(
+          deps,
+          key,
+          counted,
+          { ...successColumns(counted, outcome.item, deps.clock.now()), douyinResponse: outcome.response },
+          { attempt: counted.sendCount },
         ),
         stillRunning,
       );
@@ -242,9 +242,6 @@ export function unknownProgress(deps: ActivityDeps, verification: Verification):
 function successColumns(counted: Verification, item: VerifiedItem, now: Date) {
   const orderId = item.orderId || counted.orderId;
   return {
-    verifyStatus: 'success' as const,
-    errorCode: 0,
-    errorDescription: '',
     verifyId: item.verifyId,
     certificateId: item.certificateId || counted.certificateId,
     orderId,

@@ -127,15 +127,21 @@ export default class InitialSchema extends Migration {
         constraint verifications__money check (pay_amount >= 0 and receipt_amount >= 0 and discount_amount >= 0)
       ) with (fillfactor = 70)`);
     // One redemption at Douyin belongs to one verification of ours.
-    this.addSql(`create unique index verifications__verify_id on verifications (verify_id) where verify_id <> ''`);
+    this.addSql(
+      `create unique index verifications__verify_id on verifications (verify_id) where verify_id <> ''`,
+    );
     this.addSql(`create index verifications__created_at on verifications (created_at desc, id desc)`);
-    this.addSql(`create index verifications__poi_id_created_at on verifications (poi_id, created_at desc, id desc)`);
-    this.addSql(`create index verifications__app_id_created_at on verifications (app_id, created_at desc, id desc)`);
+    this.addSql(
+      `create index verifications__poi_id_created_at on verifications (poi_id, created_at desc, id desc)`,
+    );
+    this.addSql(
+      `create index verifications__app_id_created_at on verifications (app_id, created_at desc, id desc)`,
+    );
     this.addSql(
       `create index verifications__certificate_id on verifications (certificate_id) where certificate_id <> ''`,
     );
     this.addSql(
-      `create index verifications__encrypted_code on verifications (encrypted_code) where encrypted_code <> ''`,
+      `create index verifications__encrypted_code on verifications using hash (encrypted_code) where encrypted_code <> ''`,
     );
     this.addSql(`create index verifications__order_id on verifications (order_id) where order_id <> ''`);
     this.addSql(
@@ -152,7 +158,9 @@ export default class InitialSchema extends Migration {
         kind text not null,
         details jsonb not null default '{}'
       )`);
-    this.addSql(`create index verification_events__verification_id on verification_events (verification_id, id)`);
+    this.addSql(
+      `create index verification_events__verification_id on verification_events (verification_id, id)`,
+    );
     this.addSql(`
       create table access_tokens (
         client_key text primary key,

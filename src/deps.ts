@@ -15,11 +15,15 @@ import { createMetrics, type Metrics } from './observability/metrics.ts';
 import type { Clock } from './ports/clock.ts';
 import type { SecretBox } from './ports/secret-box.ts';
 import type { VerdictBoard } from './ports/verdict-board.ts';
+import type { VerificationResolver } from './ports/verification-runner.ts';
 import { createSecretBox } from './secret-box.ts';
 import { connectTemporal, type TemporalConnection } from './temporal/connection.ts';
 import { createEnrichmentRunner } from './temporal/workflow-enrichment-runner.ts';
 import { createVerdictBoard } from './temporal/verdict-board.ts';
-import { createVerificationRunner } from './temporal/workflow-verification-runner.ts';
+import {
+  createVerificationResolver,
+  createVerificationRunner,
+} from './temporal/workflow-verification-runner.ts';
 
 /** An unused coupon this long after the last verify was sent was not redeemed by it; Douyin publishes no figure. */
 const UNUSED_IS_FINAL_AFTER_MS = 3_600_000;
@@ -44,6 +48,7 @@ export interface Gateway extends Core {
   readonly temporal: TemporalConnection;
   readonly board: VerdictBoard;
   readonly runner: ActivityDeps['runner'];
+  readonly resolver: VerificationResolver;
   readonly enrichmentRunner: ActivityDeps['enrichmentRunner'];
   readonly activities: Activities;
 }
@@ -124,6 +129,7 @@ export async function openGateway(config: Config, logger: Logger): Promise<Gatew
     temporal,
     board,
     runner,
+    resolver: createVerificationResolver(temporal, settings),
     enrichmentRunner,
     activities,
     async close() {

@@ -70,7 +70,9 @@ export async function run(context: ProcessContext): Promise<void> {
     const demo = embedded.simulator
       ? await ensureDemo(config, logger, dataDir, url, embedded.simulator)
       : null;
-    process.stdout.write(welcome(url, embedded.uiUrl, embedded.simulator?.url ?? null, demo));
+    process.stdout.write(
+      welcome(url, embedded.uiUrl, embedded.simulator?.url ?? null, demo, context.env['DATA_DIR']),
+    );
     await untilStopped(context.stop);
     report('stopping');
   } finally {
@@ -236,6 +238,7 @@ function welcome(
   uiUrl: string | null,
   simulatorUrl: string | null,
   demo: { readonly shortLink: string } | null,
+  givenDataDir: string | undefined,
 ): string {
   const lines = [
     '',
@@ -249,7 +252,7 @@ function welcome(
       ? [
           '  核销一张演示券 · redeem a demo coupon (in another terminal):',
           '',
-          `    npm run pos -- verify --short-link ${demo.shortLink}`,
+          `    ${givenDataDir ? `DATA_DIR=${givenDataDir} ` : ''}npm run pos -- verify --short-link ${demo.shortLink}`,
           '',
         ]
       : []),

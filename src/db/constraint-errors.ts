@@ -4,6 +4,7 @@ import { AppError, type ErrorCode } from '../domain/errors.ts';
 const CODE_BY_CONSTRAINT: Readonly<Record<string, ErrorCode>> = {
   apps__code: 'app.code_taken',
   apps__client_key: 'app.client_key_taken',
+  verifications__verify_id: 'verification.redeemed_by_another',
 };
 
 // PostgreSQL's classes 08 (connection), 53 (resources) and 57P (stopping, starting), and Node's network codes.

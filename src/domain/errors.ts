@@ -113,6 +113,11 @@ export const ERRORS = {
     zh: '该 verify_token 已用于另一笔核销，未做任何操作',
     en: 'This verify_token belongs to another verification; nothing was done',
   },
+  'verification.redeemed_by_another': {
+    kind: 'conflict',
+    zh: '券已由另一笔核销使用',
+    en: 'The coupon was redeemed by another verification',
+  },
   'verification.not_processing': {
     kind: 'conflict',
     zh: '这笔核销已有结果，不能再裁定',

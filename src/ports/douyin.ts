@@ -39,7 +39,12 @@ export interface VerifiedItem {
  * `response` is Douyin's answer as text, byte for byte; `reason` is for operators.
  */
 export type VerifyOutcome =
-  | { readonly kind: 'verified'; readonly item: VerifiedItem; readonly response: string; readonly isReplay: boolean }
+  | {
+      readonly kind: 'verified';
+      readonly item: VerifiedItem;
+      readonly response: string;
+      readonly isReplay: boolean;
+    }
   | {
       readonly kind: 'refused';
       readonly errorCode: number;

@@ -17,7 +17,11 @@ export interface TokenStore {
    * Takes the right to fetch the successor of `generation` (0: the first one).
    * @returns false if somebody else holds it, or has stored a successor already
    */
-  acquireLease(input: { readonly generation: number; readonly owner: string; readonly leaseMs: number }): Promise<boolean>;
+  acquireLease(input: {
+    readonly generation: number;
+    readonly owner: string;
+    readonly leaseMs: number;
+  }): Promise<boolean>;
   /** Stores the successor and ends the lease. @returns false if the lease was lost to somebody else meanwhile */
   store(input: {
     readonly owner: string;

@@ -25,6 +25,22 @@ export interface VerificationRunner {
   start(input: RunVerificationInput, timeoutMs: number): Promise<RunStart>;
 }
 
+export interface VerificationResolver {
+  /**
+   * Settles, by an operator's word and with an audit entry, a verification that Douyin cannot tell about.
+   * @throws AppError `verification.not_processing`, `gateway.engine_unavailable`
+   */
+  resolve(
+    run: RunVerificationInput,
+    decision: {
+      readonly verifyStatus: 'success' | 'failed';
+      readonly note: string;
+      readonly actor: string;
+      readonly requestId: string;
+    },
+  ): Promise<void>;
+}
+
 export interface RunEnrichmentInput {
   readonly verificationId: number;
   readonly poiId: string;
