@@ -179,10 +179,7 @@ describe('ids', () => {
     };
     for (const ids of Object.values(columns)) {
       expect(new Set(ids).size).toBe(ids.length);
-      for (const id of ids) {
-        expect(id).toMatch(/^\d{19}$/);
-        expect(BigInt(Number(id))).not.toBe(BigInt(id));
-      }
+      expect(ids.filter((id) => !/^\d{19}$/.test(id) || BigInt(Number(id)) === BigInt(id))).toEqual([]);
     }
     for (const values of [
       coupons.map((coupon) => coupon.code),
