@@ -16,7 +16,11 @@ import {
   upsertSearchAttributes,
   workflowInfo,
 } from '@temporalio/workflow';
-import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
+import {
+  defineSearchAttributeKey,
+  SearchAttributeType,
+  WorkflowExecutionAlreadyStartedError,
+} from '@temporalio/common';
 import type { Activities, Closed, Unknown } from '../activities/types.ts';
 import { BACKGROUND_STEP, FIRST_ENRICHMENT_TRY, REPEAT, TILL_STEP } from './activity-options.ts';
 import {
@@ -162,6 +166,8 @@ async function enrich(input: VerifyCouponInput): Promise<'success' | 'pending'> 
     return 'success';
   } catch (err) {
     if (isCancellation(err)) throw err;
+  }
+  try {
     // Awaited: an abandoned child whose start is not recorded yet is lost with its parent.
     await startChild(EnrichOrder, {
       workflowId: enrichWorkflowId(input.verificationId),
@@ -178,8 +184,11 @@ async function enrich(input: VerifyCouponInput): Promise<'success' | 'pending'> 
       staticSummary: `补全订单 · 门店 ${input.poiId} · ${input.appCode}`,
       typedSearchAttributes: workflowInfo().typedSearchAttributes,
     });
-    return 'pending';
+  } catch (err) {
+    // The sweep, or an earlier round's run that ended beside this one, has started it: one is enough.
+    if (!(err instanceof WorkflowExecutionAlreadyStartedError)) throw err;
   }
+  return 'pending';
 }
 
 function resultOf(closed: Closed): VerifyCouponResult {
