@@ -1,8 +1,13 @@
 // Asks Douyin's reads (certificate get, verify records) what became of a verify, and stores what they prove.
 import { AppError } from '../src/domain/errors.ts';
-import { judgeLookUp, type LookUpVerdict, nextSettlementStep } from '../src/domain/settlement.ts';
+import type { Certificate, CertificateUse } from '../src/domain/coupon.ts';
+import {
+  judgeLookUp,
+  type LookUpVerdict,
+  nextSettlementStep,
+  otherStoresOfUses,
+} from '../src/domain/settlement.ts';
 import type { Verification } from '../src/domain/verification.ts';
-import type { CertificateUse } from '../src/domain/coupon.ts';
 import type { VerificationKey } from '../workflows/contract.ts';
 import type { ActivityDeps } from './deps.ts';
 import { ALREADY_VERIFIED, settleSuccess } from './settle-success.ts';
@@ -11,60 +16,78 @@ import type { Closed, Unknown } from './types.ts';
 import { closeWith } from './verification-progress.ts';
 
 const MAX_RECORDS = 200;
-const MAX_OTHERS = 50;
+const MAX_OTHERS = 200;
+const MAX_OTHER_STORES = 3;
 const RECORDS_MARGIN_MS = 60_000;
 
+/** What the reads say of one verify, and which coupon they were about. */
+export interface LookedUp {
+  readonly verdict: LookUpVerdict;
+  readonly certificateId: string;
+}
+
 /** @returns `undecided` also when Douyin cannot be asked now, with the reason in words */
-export async function lookUp(deps: ActivityDeps, verification: Verification): Promise<LookUpVerdict> {
+export async function lookUp(deps: ActivityDeps, verification: Verification): Promise<LookedUp> {
+  let certificateId = verification.certificateId;
   try {
     const certificate = await deps.douyin.getCertificate(verification.encryptedCode);
-    const certificateId = certificate?.certificateId || verification.certificateId;
+    certificateId = certificate?.certificateId || certificateId;
+    const recordedUses =
+      certificateId === '' ? [] : await readRecordedUses(deps, verification, certificateId, certificate);
+    // Listed after every read: whoever made a use that they show had counted its send before.
     const others = await deps.db.run((repositories) =>
       repositories.verifications.listOthersOnCoupon({ ...verification, certificateId }, MAX_OTHERS),
     );
     const now = deps.clock.now();
-    return judgeLookUp(
+    const verdict = judgeLookUp(
       verification,
       {
         certificate,
-        recordedUses: certificateId === '' ? [] : await recordedUses(deps, verification, certificateId),
-        claimedVerifyIds: others
-          .filter((other) => other.verifyStatus === 'success')
-          .map((other) => other.verifyId),
-        // The one sent first is looked up first; one that is still repeated may yet be told apart by its token.
-        rivals: others
-          .filter((other) => other.verifyStatus === 'processing')
-          .filter(
-            (other) =>
-              other.id < verification.id ||
-              nextSettlementStep(other, deps.repeatDelaysMs, now).step === 'repeat',
-          )
-          .map((other) => other.id),
+        recordedUses,
+        claims: others.filter((other) => other.verifyStatus === 'success'),
+        rivals: others.filter((other) => comesFirst(deps, verification, other, now)).map((other) => other.id),
       },
-      deps.unusedIsFinalAfterMs,
+      deps,
       now,
     );
+    return { verdict, certificateId };
   } catch (err) {
-    if (err instanceof AppError && err.kind.startsWith('upstream_'))
-      return { kind: 'undecided', reason: err.message };
+    if (err instanceof AppError && err.kind.startsWith('upstream_')) {
+      return { verdict: { kind: 'undecided', reason: err.message }, certificateId };
+    }
     throw err;
   }
 }
 
-async function recordedUses(
+/** Of two unknown ones the older takes its use first; but one that is still repeated may be told apart by its token. */
+function comesFirst(deps: ActivityDeps, verification: Verification, other: Verification, now: Date): boolean {
+  return (
+    other.verifyStatus === 'processing' &&
+    other.poiId === verification.poiId &&
+    (other.id < verification.id || nextSettlementStep(other, deps.repeatDelaysMs, now).step === 'repeat')
+  );
+}
+
+/** The coupon's uses since our first send, of our store and of the others that the certificate names. */
+async function readRecordedUses(
   deps: ActivityDeps,
   verification: Verification,
   certificateId: string,
+  certificate: Certificate | null,
 ): Promise<readonly CertificateUse[]> {
-  const records = await deps.douyin.queryVerifyRecords({
-    poiId: verification.poiId,
-    from: new Date(
-      (verification.firstSentAt?.getTime() ?? verification.createdAt.getTime()) - RECORDS_MARGIN_MS,
-    ),
-    to: new Date(deps.clock.now().getTime() + RECORDS_MARGIN_MS),
-    limit: MAX_RECORDS,
-  });
-  return records.filter((record) => record.certificateId === certificateId);
+  const firstSentAt = verification.firstSentAt ?? verification.createdAt;
+  const otherPoiIds = otherStoresOfUses(verification, certificate).slice(0, MAX_OTHER_STORES);
+  const uses: CertificateUse[] = [];
+  for (const poiId of [verification.poiId, ...otherPoiIds]) {
+    const records = await deps.douyin.queryVerifyRecords({
+      poiId,
+      from: new Date(firstSentAt.getTime() - RECORDS_MARGIN_MS),
+      to: new Date(deps.clock.now().getTime() + RECORDS_MARGIN_MS),
+      limit: MAX_RECORDS,
+    });
+    uses.push(...records.filter((record) => record.certificateId === certificateId));
+  }
+  return uses;
 }
 
 const REFUSALS = {
@@ -78,16 +101,16 @@ export async function settleByLookUp(
   deps: ActivityDeps,
   key: VerificationKey,
   verification: Verification,
-  verdict: Exclude<LookUpVerdict, { kind: 'undecided' }>,
+  lookedUp: LookedUp & { readonly verdict: Exclude<LookUpVerdict, { kind: 'undecided' }> },
   stillRunning: (verification: Verification) => Unknown,
 ): Promise<Unknown | Closed> {
-  const row = { id: key.verificationId, round: key.round };
+  const { verdict, certificateId } = lookedUp;
   if (verdict.kind === 'success') {
     const settled = await settleSuccess(
       deps,
       key,
-      verification,
       {
+        certificateId,
         verifyId: verdict.use.verifyId,
         couponStatus: 'USED',
         verifyRecordsCount: (verification.timesUsedBefore ?? 0) + 1,
@@ -96,16 +119,19 @@ export async function settleByLookUp(
       },
       { by: 'look_up' },
     );
-    return closeWith(deps, key, settled, stillRunning);
+    // Another verification took this use meanwhile: the next look-up counts it as that one's.
+    return settled === 'redeemed_by_another'
+      ? stillRunning(verification)
+      : closeWith(deps, key, settled, stillRunning);
   }
   const closed = await storePatiently(deps, async (verifications) => {
     const refusal = REFUSALS[verdict.reason];
     const usedBy =
       verdict.reason === 'used_elsewhere'
-        ? await verifications.findSuccessOnCoupon(verification.certificateId, verification.encryptedCode)
+        ? await verifications.findSuccessOnCoupon(certificateId, verification.encryptedCode)
         : null;
     return verifications.settle(
-      row,
+      { id: key.verificationId, round: key.round },
       {
         verifyStatus: 'failed',
         // Douyin's own refusal of a repeat says more than what the reads imply.
@@ -117,6 +143,8 @@ export async function settleByLookUp(
       },
       { by: 'look_up', reason: verdict.reason },
       deps.clock.now(),
+      // A send that was counted since may have an effect the reads did not show yet.
+      { counted: verification },
     );
   });
   return closeWith(deps, key, closed, stillRunning);

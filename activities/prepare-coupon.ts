@@ -114,6 +114,8 @@ async function refuse(
       },
       { error_code: errorCode, at: 'prepare' },
       deps.clock.now(),
+      // Not once another runner has prepared: what this prepare was refused for may be that one's verify.
+      'accepted',
     ),
   );
   return closeWith(deps, key, closed, () => OPEN);

@@ -1,12 +1,12 @@
 // Sends one counted verify and stores what Douyin said. The first send and every repeat go through here.
-import type { Verification } from '../src/domain/verification.ts';
-import { isTooLateToSend } from '../src/domain/verification.ts';
-import { isPastRepeating, nextSettlementStep } from '../src/domain/settlement.ts';
+import type { ErrorCode } from '../src/domain/errors.ts';
+import { isTooLateToSend, type LastOutcomeKind, type Verification } from '../src/domain/verification.ts';
+import { nextSettlementStep } from '../src/domain/settlement.ts';
 import type { VerifiedItem, VerifyOutcome } from '../src/ports/douyin.ts';
 import type { VerificationKey } from '../workflows/contract.ts';
 import type { ActivityDeps } from './deps.ts';
 import { lookUp, settleByLookUp } from './look-up.ts';
-import { settleSuccess } from './settle-success.ts';
+import { ALREADY_VERIFIED, settleSuccess } from './settle-success.ts';
 import { storePatiently } from './store-patiently.ts';
 import type { Closed, Unknown } from './types.ts';
 import { closedProgress, closeWith, readRound } from './verification-progress.ts';
@@ -21,12 +21,17 @@ export async function verifyCoupon(deps: ActivityDeps, key: VerificationKey): Pr
   const row = { id: key.verificationId, round: key.round };
   if (isTooLateToSend(verification, deps.clock.now())) {
     const closed = await deps.db.run((repositories) =>
-      repositories.verifications.closeNotAttempted(row, TOO_LATE, deps.clock.now()),
+      repositories.verifications.closeNotAttempted(
+        row,
+        notSentBecause('等待过久，未向抖音发起核销'),
+        deps.clock.now(),
+      ),
     );
     return closeWith(deps, key, closed, stillRunning);
   }
-  if (isPastRepeating(verification, deps.clock.now())) {
-    return { state: 'unknown', next: 'look_up', outcome: verification.lastOutcome, waitMs: 0 };
+  if (verification.openSendCount > 0) {
+    const progress = unknownProgress(deps, verification);
+    if (progress.next === 'look_up') return progress;
   }
 
   const counted = await deps.db.run((repositories) =>
@@ -34,23 +39,23 @@ export async function verifyCoupon(deps: ActivityDeps, key: VerificationKey): Pr
   );
   if (!counted) return closeWith(deps, key, null, stillRunning);
   if (deps.clock.now().getTime() - (counted.lastSentAt?.getTime() ?? 0) > SEND_START_LIMIT_MS) {
-    return storeNotSent(deps, key, counted, '本进程停顿过久，未发送');
+    return storeNotSent(deps, key, counted, notSentBecause('本进程停顿过久，未发送'));
   }
   const outcome = await deps.douyin.verify({
     douyinVerifyToken: counted.douyinVerifyToken,
     poiId: counted.poiId,
     encryptedCode: counted.encryptedCode,
+    certificateId: counted.certificateId,
+    orderId: counted.orderId,
     attempt: counted.openSendCount === 1 ? 'first' : 'repeat',
     isCallerSupplied: counted.mode === 'encrypted_code',
   });
   return store(deps, key, counted, outcome);
 }
 
-const TOO_LATE = {
-  reason: 'douyin.unavailable',
-  errorCode: 0,
-  errorDescription: '等待过久，未向抖音发起核销',
-} as const;
+function notSentBecause(errorDescription: string) {
+  return { reason: 'douyin.unavailable', errorCode: 0, errorDescription } as const;
+}
 
 async function store(
   deps: ActivityDeps,
@@ -59,86 +64,135 @@ async function store(
   outcome: VerifyOutcome,
 ): Promise<Unknown | Closed> {
   const stillRunning = (verification: Verification) => unknownProgress(deps, verification);
-  const row = { id: key.verificationId, round: key.round };
   switch (outcome.kind) {
     case 'verified':
-      if (outcome.isReplay) return settleReplay(deps, key, counted, outcome);
-      return closeWith(
-        deps,
-        key,
-        await settleSuccess(
-          deps,
-          key,
-          counted,
-          { ...successColumns(counted, outcome.item, deps.clock.now()), douyinResponse: outcome.response },
-          { attempt: counted.sendCount },
-        ),
-        stillRunning,
-      );
+      return outcome.isReplay
+        ? settleReplay(deps, key, outcome.response)
+        : settleVerified(deps, key, counted, outcome);
 
-    case 'refused': {
-      const usedBy = outcome.isAlreadyUsed
-        ? await storePatiently(deps, (verifications) =>
-            verifications.findSuccessOnCoupon(counted.certificateId, counted.encryptedCode),
-          )
-        : null;
-      return closeWith(
-        deps,
-        key,
-        await storePatiently(deps, (verifications) =>
-          verifications.settle(
-            row,
-            {
-              verifyStatus: 'failed',
-              errorCode: outcome.errorCode,
-              errorDescription: outcome.description,
-              douyinResponse: outcome.response,
-              usedByVerificationId: usedBy?.id ?? null,
-            },
-            { error_code: outcome.errorCode, attempt: counted.sendCount },
-            deps.clock.now(),
-          ),
-        ),
-        stillRunning,
-      );
-    }
+    case 'refused':
+      return settleRefused(deps, key, counted, outcome);
 
     case 'not_sent':
-      return storeNotSent(deps, key, counted, outcome.reason);
+      return storeNotSent(deps, key, counted, notSentBecause(outcome.reason));
 
-    case 'refused_gateway': {
+    case 'refused_gateway':
       deps.logger.error(
-        { verificationId: row.id, errorCode: outcome.errorCode, alert: 'douyin.refused_gateway' },
+        {
+          verificationId: key.verificationId,
+          errorCode: outcome.errorCode,
+          alert: 'douyin.refused_gateway',
+        },
         'Douyin refuses the gateway',
       );
-      await storePatiently(deps, (verifications) =>
-        verifications.uncountSend(
-          counted,
-          outcome.description,
-          { error_code: outcome.errorCode },
-          deps.clock.now(),
-        ),
-      );
-      const closed = await storePatiently(deps, (verifications) =>
-        verifications.closeNotAttempted(
-          row,
-          {
-            reason: 'douyin.refused_gateway',
-            errorCode: outcome.errorCode,
-            errorDescription: outcome.description,
-          },
-          deps.clock.now(),
-        ),
-      );
-      return closeWith(deps, key, closed, stillRunning);
-    }
+      return storeNotSent(deps, key, counted, {
+        reason: 'douyin.refused_gateway',
+        errorCode: outcome.errorCode,
+        errorDescription: outcome.description,
+      });
 
     case 'unknown': {
-      const noted = await noteUnknown(deps, key, outcome);
+      const kind = outcome.isRefusalOfRepeat
+        ? 'refused'
+        : outcome.next === 'look_up'
+          ? 'in_review'
+          : 'unanswered';
+      const noted = await noteUnknown(deps, key, kind, { ...outcome, lastOutcome: outcome.reason });
       if (noted && outcome.isRefusalOfRepeat) return lookUpNow(deps, key, noted);
-      return unknownProgress(deps, noted ?? counted);
+      return noted ? unknownProgress(deps, noted) : closeWith(deps, key, null, stillRunning);
     }
   }
+}
+
+async function settleVerified(
+  deps: ActivityDeps,
+  key: VerificationKey,
+  counted: Verification,
+  outcome: Extract<VerifyOutcome, { kind: 'verified' }>,
+): Promise<Unknown | Closed> {
+  const settled = (await isTokenSpentByAnother(deps, counted, outcome.item))
+    ? 'redeemed_by_another'
+    : await settleSuccess(
+        deps,
+        key,
+        { ...successColumns(counted, outcome.item, deps.clock.now()), douyinResponse: outcome.response },
+        { attempt: counted.sendCount },
+      );
+  if (settled === 'redeemed_by_another') {
+    // Douyin answered what it had done for the other one. As good as a refusal, unless the reads show another use.
+    const noted = await noteUnknown(deps, key, 'refused', {
+      lastOutcome: '抖音返回的核销记录属于另一笔核销',
+      errorCode: ALREADY_VERIFIED,
+      description: '券已由另一笔核销使用',
+      response: outcome.response,
+    });
+    return noted
+      ? lookUpNow(deps, key, noted)
+      : closeWith(deps, key, null, (row) => unknownProgress(deps, row));
+  }
+  const progress = await closeWith(deps, key, settled, (row) => unknownProgress(deps, row));
+  if (progress.state === 'closed' && progress.verifyStatus !== 'success') {
+    deps.logger.error(
+      { verificationId: key.verificationId, alert: 'verification.contradicted' },
+      'Douyin redeemed a coupon whose verification had ended otherwise',
+    );
+  }
+  return progress;
+}
+
+/** A token that the callers themselves supplied may be used by two of them, and Douyin does not always name the use. */
+async function isTokenSpentByAnother(
+  deps: ActivityDeps,
+  counted: Verification,
+  item: VerifiedItem,
+): Promise<boolean> {
+  if (counted.mode !== 'encrypted_code' || item.verifyId !== '') return false;
+  const other = await storePatiently(deps, (verifications) =>
+    verifications.findSuccessOfDouyinToken(counted.encryptedCode, counted.douyinVerifyToken),
+  );
+  return other !== null && other.id !== counted.id;
+}
+
+/**
+ * Douyin's word on a first attempt is final, if it still is the only attempt: had another runner of this verification
+ * sent one meanwhile, that may be what Douyin refuses this one for.
+ */
+async function settleRefused(
+  deps: ActivityDeps,
+  key: VerificationKey,
+  counted: Verification,
+  outcome: Extract<VerifyOutcome, { kind: 'refused' }>,
+): Promise<Unknown | Closed> {
+  const usedBy = outcome.isAlreadyUsed
+    ? await storePatiently(deps, (verifications) =>
+        verifications.findSuccessOnCoupon(counted.certificateId, counted.encryptedCode),
+      )
+    : null;
+  const settled = await storePatiently(deps, (verifications) =>
+    verifications.settle(
+      { id: key.verificationId, round: key.round },
+      {
+        verifyStatus: 'failed',
+        errorCode: outcome.errorCode,
+        errorDescription: outcome.description,
+        douyinResponse: outcome.response,
+        usedByVerificationId: usedBy?.id ?? null,
+      },
+      { error_code: outcome.errorCode, attempt: counted.sendCount },
+      deps.clock.now(),
+      { counted },
+    ),
+  );
+  const progress = await closeWith(deps, key, settled, () => null);
+  if (progress) return progress;
+  if (outcome.isAlreadyUsed) return settleReplay(deps, key, outcome.response);
+  const noted = await noteUnknown(deps, key, 'refused', {
+    ...outcome,
+    lastOutcome: `抖音拒绝（${outcome.errorCode}），另一次发送尚无结果`,
+  });
+  return noted
+    ? lookUpNow(deps, key, noted)
+    : closeWith(deps, key, null, (row) => unknownProgress(deps, row));
 }
 
 /**
@@ -148,24 +202,15 @@ async function store(
 async function settleReplay(
   deps: ActivityDeps,
   key: VerificationKey,
-  counted: Verification,
-  outcome: Extract<VerifyOutcome, { kind: 'verified' }>,
+  response: string,
 ): Promise<Unknown | Closed> {
-  const noted = await storePatiently(deps, (verifications) =>
-    verifications.noteUnknown(
-      { id: key.verificationId, round: key.round },
-      {
-        lastOutcome: '抖音称该券已核销，正在核对是否为本次',
-        lastOutcomeKind: 'unanswered',
-        douyinResponse: outcome.response,
-      },
-      { attempt: counted.sendCount, outcome: 'already_verified' },
-      deps.clock.now(),
-    ),
-  );
+  const noted = await noteUnknown(deps, key, 'unanswered', {
+    lastOutcome: '抖音称该券已核销，正在核对是否为本次',
+    response,
+  });
   return noted
     ? lookUpNow(deps, key, noted)
-    : closeWith(deps, key, null, () => unknownProgress(deps, counted));
+    : closeWith(deps, key, null, (row) => unknownProgress(deps, row));
 }
 
 async function lookUpNow(
@@ -173,9 +218,11 @@ async function lookUpNow(
   key: VerificationKey,
   verification: Verification,
 ): Promise<Unknown | Closed> {
-  const verdict = await lookUp(deps, verification);
+  const { verdict, certificateId } = await lookUp(deps, verification);
   if (verdict.kind === 'undecided') return unknownProgress(deps, verification);
-  return settleByLookUp(deps, key, verification, verdict, (row) => unknownProgress(deps, row));
+  return settleByLookUp(deps, key, verification, { verdict, certificateId }, (row) =>
+    unknownProgress(deps, row),
+  );
 }
 
 /** A send that certainly did nothing is not counted as one; without others the round ends, and may be tried again. */
@@ -183,46 +230,46 @@ async function storeNotSent(
   deps: ActivityDeps,
   key: VerificationKey,
   counted: Verification,
-  why: string,
+  why: {
+    readonly reason: ErrorCode;
+    readonly errorCode: number;
+    readonly errorDescription: string;
+  },
 ): Promise<Unknown | Closed> {
-  const stillRunning = (verification: Verification) => unknownProgress(deps, verification);
-  const row = { id: key.verificationId, round: key.round };
-  const now = deps.clock.now();
-  const uncounted = await storePatiently(deps, (verifications) =>
-    verifications.uncountSend(counted, why, {}, now),
+  await storePatiently(deps, (verifications) =>
+    verifications.uncountSend(counted, why.errorDescription, { error_code: why.errorCode }, deps.clock.now()),
   );
-  if (!uncounted) return closeWith(deps, key, null, stillRunning);
-  if (uncounted.openSendCount > 0) return unknownProgress(deps, uncounted);
   const closed = await storePatiently(deps, (verifications) =>
-    verifications.closeNotAttempted(
-      row,
-      { reason: 'douyin.unavailable', errorCode: 0, errorDescription: why },
-      deps.clock.now(),
-    ),
+    verifications.closeNotAttempted({ id: key.verificationId, round: key.round }, why, deps.clock.now()),
   );
-  return closeWith(deps, key, closed, stillRunning);
+  return closeWith(deps, key, closed, (row) => unknownProgress(deps, row));
+}
+
+interface UnknownNote {
+  readonly lastOutcome: string;
+  readonly errorCode?: number;
+  readonly description?: string;
+  readonly response: string | null;
 }
 
 async function noteUnknown(
   deps: ActivityDeps,
   key: VerificationKey,
-  outcome: Extract<VerifyOutcome, { kind: 'unknown' }>,
+  kind: Exclude<LastOutcomeKind, ''>,
+  note: UnknownNote,
 ): Promise<Verification | null> {
+  const { lastOutcome, errorCode = 0, description = '', response } = note;
   return storePatiently(deps, (verifications) =>
     verifications.noteUnknown(
       { id: key.verificationId, round: key.round },
       {
-        lastOutcome: outcome.reason,
-        lastOutcomeKind: outcome.isRefusalOfRepeat
-          ? 'refused'
-          : outcome.next === 'look_up'
-            ? 'in_review'
-            : 'unanswered',
-        errorCode: outcome.errorCode,
-        errorDescription: outcome.description,
-        ...(outcome.response === null ? {} : { douyinResponse: outcome.response }),
+        lastOutcome,
+        errorCode,
+        errorDescription: description,
+        ...(response === null ? {} : { douyinResponse: response }),
       },
-      { outcome: outcome.reason, error_code: outcome.errorCode },
+      kind,
+      { outcome: lastOutcome, error_code: errorCode },
       deps.clock.now(),
     ),
   );
@@ -235,7 +282,7 @@ export function unknownProgress(deps: ActivityDeps, verification: Verification):
     state: 'unknown',
     next: next.step,
     outcome: verification.lastOutcome,
-    waitMs: next.step === 'repeat' ? next.waitMs : 0,
+    waitMs: next.waitMs,
   };
 }
 

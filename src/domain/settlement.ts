@@ -12,10 +12,12 @@ export const REPEAT_WINDOW_MS = 15 * 60_000;
 /** How far Douyin's clock may be behind ours when its verify time is compared with our first send. Milliseconds. */
 const CLOCK_SKEW_MS = 10_000;
 
+/** Douyin's risk review takes up to 48 hours and then redeems by itself if it passes. Milliseconds. */
+const REVIEW_LASTS_MS = 48 * 3_600_000;
+
 type Sent = Pick<
   Verification,
   | 'poiId'
-  | 'certificateId'
   | 'isTimesCard'
   | 'timesUsedBefore'
   | 'sendCount'
@@ -25,28 +27,29 @@ type Sent = Pick<
   | 'lastOutcomeKind'
 >;
 
-/** What to do next with a verify that was sent and not decided. */
+/** What to do next with a verify that was sent and not decided, and how long to wait before it. */
 export function nextSettlementStep(
   verification: Sent,
   repeatDelaysMs: readonly number[],
   now: Date,
-): { readonly step: 'repeat'; readonly waitMs: number } | { readonly step: 'look_up' } {
+): { readonly step: 'repeat' | 'look_up'; readonly waitMs: number } {
+  // Douyin has refused: another repeat would be refused too. Only whether an earlier send did it is left to ask.
+  if (verification.lastOutcomeKind === 'refused') {
+    return { step: 'look_up', waitMs: untilSendsHaveArrivedMs(verification, repeatDelaysMs, now) };
+  }
   const delayMs = repeatDelaysMs[Math.max(0, verification.sendCount - 1)];
   if (
     delayMs === undefined ||
     verification.lastOutcomeKind === 'in_review' ||
     isPastRepeating(verification, now)
   ) {
-    return { step: 'look_up' };
+    return { step: 'look_up', waitMs: 0 };
   }
   return { step: 'repeat', waitMs: delayMs };
 }
 
 /** Whether the token is too old to be sent again safely. */
-export function isPastRepeating(
-  verification: Pick<Sent, 'openSendCount' | 'firstSentAt'>,
-  now: Date,
-): boolean {
+function isPastRepeating(verification: Pick<Sent, 'openSendCount' | 'firstSentAt'>, now: Date): boolean {
   return (
     verification.openSendCount > 0 &&
     verification.firstSentAt !== null &&
@@ -54,82 +57,153 @@ export function isPastRepeating(
   );
 }
 
-/** What Douyin's reads prove about our verify. `unused` is final only some time after the last send. */
+/**
+ * A request whose caller gave up may still be executed while Douyin works off its backlog, but not later than the
+ * longest pause of Douyin's own schedule of repeats.
+ */
+function untilSendsHaveArrivedMs(
+  verification: Pick<Sent, 'lastSentAt'>,
+  repeatDelaysMs: readonly number[],
+  now: Date,
+): number {
+  const lastSentAtMs = verification.lastSentAt?.getTime() ?? 0;
+  return Math.max(0, lastSentAtMs + Math.max(0, ...repeatDelaysMs) - now.getTime());
+}
+
+/** What Douyin's reads prove about our verify. */
 export type LookUpVerdict =
   | { readonly kind: 'success'; readonly use: CertificateUse }
   | { readonly kind: 'refused'; readonly reason: 'used_elsewhere' | 'refunded' | 'unused' }
   | { readonly kind: 'undecided'; readonly reason: string };
 
+/** A redemption that belongs to another verification of ours. Douyin does not always tell its id. */
+export interface Claim {
+  readonly verifyId: string;
+  readonly firstSentAt: Date | null;
+  readonly settledAt: Date | null;
+}
+
 /** What is known about one coupon when a verify of it is looked up. */
 export interface LookUpEvidence {
   /** As Douyin shows it now; null if it knows none. */
   readonly certificate: Certificate | null;
-  /** Its uses from the verify records; none if they were not asked. */
+  /** Its uses from the verify records of the stores it was used in; none if they were not asked. */
   readonly recordedUses: readonly CertificateUse[];
-  /** Douyin's ids of uses that belong to other verifications of ours. */
-  readonly claimedVerifyIds: readonly string[];
-  /** Other verifications of ours on this coupon whose outcome is unknown too, and which come first. */
+  readonly claims: readonly Claim[];
+  /** Other verifications of ours on this coupon in the same store whose outcome is unknown too, and which come first. */
   readonly rivals: readonly number[];
 }
 
-/**
- * Decides by what certificate/get and the verify records show.
- * @param unusedIsFinalAfterMs how long after the last send an unused coupon proves that nothing was redeemed
- */
+export interface LookUpPatience {
+  readonly repeatDelaysMs: readonly number[];
+  /** How long after the last send an unused coupon proves that nothing was redeemed, milliseconds. */
+  readonly unusedIsFinalAfterMs: number;
+}
+
+/** Decides by what certificate/get and the verify records show. */
 export function judgeLookUp(
   verification: Sent,
   evidence: LookUpEvidence,
-  unusedIsFinalAfterMs: number,
+  patience: LookUpPatience,
   now: Date,
 ): LookUpVerdict {
-  const { certificate, rivals } = evidence;
-  if (rivals.length > 0)
-    return { kind: 'undecided', reason: `同一张券的另一笔核销 #${rivals.join('、#')} 尚未有结果` };
+  const { certificate, recordedUses, rivals } = evidence;
   const uses = [
     ...(certificate?.uses ?? []),
     ...(certificate?.lastUse ? [certificate.lastUse] : []),
-    ...evidence.recordedUses,
-  ];
-  const ours = uses.find(
-    (use) => isOurs(verification, use) && !evidence.claimedVerifyIds.includes(use.verifyId),
-  );
+    ...recordedUses,
+  ].filter((use) => use.verifyId !== '');
+  const claimed = claimedVerifyIds(uses, evidence.claims);
+  const candidates = distinct(uses.filter((use) => isOurs(verification, use) && !claimed.has(use.verifyId)));
+  // Each rival takes one, in their order, and what is left after that is ours.
+  const ours = candidates[rivals.length];
   if (ours) return { kind: 'success', use: ours };
-  if (!certificate) return { kind: 'undecided', reason: '抖音查不到该券' };
+  if (candidates.length > 0) {
+    return { kind: 'undecided', reason: `同店同一张券的另一笔核销 #${rivals.join('、#')} 尚未有结果` };
+  }
 
-  // Douyin's refusal of a repeat together with an unused coupon says that the earlier sends did nothing.
-  const isUnusedForGood =
-    verification.lastOutcomeKind === 'refused' ||
-    (verification.lastSentAt !== null &&
-      now.getTime() - verification.lastSentAt.getTime() >= unusedIsFinalAfterMs);
-  if (verification.isTimesCard) {
+  const unused: LookUpVerdict = isUnusedForGood(verification, patience, now)
+    ? { kind: 'refused', reason: 'unused' }
+    : { kind: 'undecided', reason: '抖音显示该券未使用，等待确认' };
+  if (!certificate) {
+    return verification.lastOutcomeKind === 'refused'
+      ? unused
+      : { kind: 'undecided', reason: '抖音查不到该券' };
+  }
+  // A use is held against us only if it cannot be a misreading of our own: it is another verification's, it was before
+  // our first send, or both of Douyin's reads say that it was elsewhere.
+  const isForeign = (use: CertificateUse): boolean =>
+    claimed.has(use.verifyId) ||
+    isBeforeFirstSend(verification, use) ||
+    recordedUses.some((recorded) => recorded.verifyId === use.verifyId && !isOurs(verification, recorded));
+
+  if (verification.isTimesCard || certificate.grouponType === 'times_card') {
+    const { timesUsed } = certificate;
     const usedBefore = verification.timesUsedBefore;
-    if (usedBefore === null || certificate.timesUsed === null) {
-      return { kind: 'undecided', reason: '次卡的已用次数未知' };
-    }
-    if (certificate.timesUsed > usedBefore)
-      return { kind: 'undecided', reason: '次卡次数已减少，但没有本店的核销记录' };
-    return isUnusedForGood
-      ? { kind: 'refused', reason: 'unused' }
-      : { kind: 'undecided', reason: '次卡次数未变，等待确认' };
+    const isUntouched = timesUsed !== null && usedBefore !== null && timesUsed <= usedBefore;
+    const isAccountedFor =
+      timesUsed !== null && certificate.uses.length >= timesUsed && certificate.uses.every(isForeign);
+    if (isUntouched || isAccountedFor) return unused;
+    return { kind: 'undecided', reason: '次卡次数的变化无法全部对应到核销记录' };
   }
   switch (certificate.status) {
     case 'USED':
-      return uses.length > 0
+      return uses.some(isForeign)
         ? { kind: 'refused', reason: 'used_elsewhere' }
-        : { kind: 'undecided', reason: '券已使用，但抖音未给出核销记录' };
+        : { kind: 'undecided', reason: '券已使用，但抖音的核销记录不全' };
     case 'REFUNDED':
     case 'REFUNDING':
     case 'CANCELLED':
       return { kind: 'refused', reason: 'refunded' };
     case 'UNUSED':
     case 'EXPIRED':
-      return isUnusedForGood
-        ? { kind: 'refused', reason: 'unused' }
-        : { kind: 'undecided', reason: '抖音显示该券未使用，等待确认' };
+      return unused;
     case 'UNKNOWN':
     case '':
       return { kind: 'undecided', reason: '券状态无法识别' };
   }
+}
+
+/** Whether a coupon that Douyin shows unused was not, and will not be, redeemed by our sends. */
+function isUnusedForGood(verification: Sent, patience: LookUpPatience, now: Date): boolean {
+  if (verification.lastSentAt === null) return false;
+  const sinceLastSendMs = now.getTime() - verification.lastSentAt.getTime();
+  switch (verification.lastOutcomeKind) {
+    case 'refused':
+      return untilSendsHaveArrivedMs(verification, patience.repeatDelaysMs, now) === 0;
+    case 'in_review':
+      return sinceLastSendMs >= REVIEW_LASTS_MS + patience.unusedIsFinalAfterMs;
+    case 'unanswered':
+    case '':
+      return sinceLastSendMs >= patience.unusedIsFinalAfterMs;
+  }
+}
+
+/** The ids of the uses that are others'. A claim without an id takes the first use of its time that nobody names. */
+function claimedVerifyIds(uses: readonly CertificateUse[], claims: readonly Claim[]): ReadonlySet<string> {
+  const claimed = new Set(claims.map((claim) => claim.verifyId));
+  claimed.delete('');
+  for (const claim of claims.filter((unnamed) => unnamed.verifyId === '')) {
+    const use = distinct(uses).find(
+      (candidate) => !claimed.has(candidate.verifyId) && isWithin(candidate, claim),
+    );
+    if (use) claimed.add(use.verifyId);
+  }
+  return claimed;
+}
+
+function isWithin(use: CertificateUse, claim: Claim): boolean {
+  if (use.verifyTime === null || claim.firstSentAt === null || claim.settledAt === null) return true;
+  const atMs = use.verifyTime.getTime();
+  return (
+    atMs >= claim.firstSentAt.getTime() - CLOCK_SKEW_MS && atMs <= claim.settledAt.getTime() + CLOCK_SKEW_MS
+  );
+}
+
+/** Each use once, the earliest first. */
+function distinct(uses: readonly CertificateUse[]): readonly CertificateUse[] {
+  const byId = new Map(uses.map((use) => [use.verifyId, use]));
+  return [...byId.values()].sort((a, b) => (a.verifyTime?.getTime() ?? 0) - (b.verifyTime?.getTime() ?? 0));
 }
 
 function isOurs(verification: Sent, use: CertificateUse): boolean {
@@ -138,7 +212,25 @@ function isOurs(verification: Sent, use: CertificateUse): boolean {
     !use.isCancelled &&
     use.poiId === verification.poiId &&
     use.verifyTime !== null &&
-    verification.firstSentAt !== null &&
-    use.verifyTime.getTime() >= verification.firstSentAt.getTime() - CLOCK_SKEW_MS
+    verification.openSendCount > 0 &&
+    !isBeforeFirstSend(verification, use)
   );
+}
+
+function isBeforeFirstSend(verification: Sent, use: CertificateUse): boolean {
+  return (
+    use.verifyTime !== null &&
+    verification.firstSentAt !== null &&
+    use.verifyTime.getTime() < verification.firstSentAt.getTime() - CLOCK_SKEW_MS
+  );
+}
+
+/** Stores, other than the verification's own, in which it was used since our first send: their records are asked too. */
+export function otherStoresOfUses(verification: Sent, certificate: Certificate | null): readonly string[] {
+  const uses = [...(certificate?.uses ?? []), ...(certificate?.lastUse ? [certificate.lastUse] : [])];
+  const poiIds = uses
+    .filter((use) => !isBeforeFirstSend(verification, use))
+    .map((use) => use.poiId)
+    .filter((poiId) => poiId !== '' && poiId !== verification.poiId);
+  return [...new Set(poiIds)];
 }

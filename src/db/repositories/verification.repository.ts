@@ -2,7 +2,12 @@
 // Every change names the state it starts from, so a late or repeated caller changes nothing. Reports are elsewhere.
 import type { EntityManager } from '@mikro-orm/postgresql';
 import type { VerifyMode } from '../../domain/coupon.ts';
-import type { Verification, VerificationRequest, VerificationStep } from '../../domain/verification.ts';
+import type {
+  LastOutcomeKind,
+  Verification,
+  VerificationRequest,
+  VerificationStep,
+} from '../../domain/verification.ts';
 import { rowsOf } from '../statement.ts';
 import { VerificationEntity, type VerificationRow } from '../entities/verification.entity.ts';
 import { CLAIM_NONCE_SQL, type NonceClaim } from './nonce.repository.ts';
@@ -30,6 +35,13 @@ export interface RoundKey {
   readonly round: number;
 }
 
+/**
+ * The state a refusal is judged by: still `running` at all, not prepared (`accepted`), or with exactly the sends of
+ * `counted`, so that none that was made beside it can have had an effect.
+ */
+export type SettleCondition =
+  'running' | 'accepted' | { readonly counted: Pick<Verification, 'sendCount' | 'openSendCount'> };
+
 type Changes = Partial<Omit<VerificationRow, 'id' | 'createdAt' | 'updatedAt'>>;
 
 interface Advance {
@@ -47,6 +59,9 @@ interface Advance {
 function firstStepOf(mode: VerifyMode): VerificationStep {
   return mode === 'encrypted_code' ? 'prepared' : 'accepted';
 }
+
+/** Clocks of processes, and Douyin's, may differ by this much. Milliseconds. */
+const CLOCK_SKEW_MS = 60_000;
 
 const IS_RUNNING = `verify_status = 'processing'`;
 const IS_COUPON = `(certificate_id <> '' and certificate_id = ? or encrypted_code <> '' and encrypted_code = ?)`;
@@ -125,14 +140,33 @@ export class VerificationRepository {
     return this.#findOne(`${IS_COUPON} and verify_status = 'success'`, [certificateId, encryptedCode]);
   }
 
-  /** Every other verification of this coupon that redeemed it, or may have. At most `limit`, oldest first. */
-  async listOthersOnCoupon(verification: Verification, limit: number): Promise<readonly Verification[]> {
+  /** The success that was redeemed under this token of Douyin's; two apps may have been handed the same one. */
+  async findSuccessOfDouyinToken(
+    encryptedCode: string,
+    douyinVerifyToken: string,
+  ): Promise<Verification | null> {
+    return this.#findOne(
+      `encrypted_code = ? and encrypted_code <> '' and douyin_verify_token = ? and verify_status = 'success'`,
+      [encryptedCode, douyinVerifyToken],
+    );
+  }
+
+  /**
+   * Every other verification of this coupon that may have redeemed it since this one was first sent, or did. At most
+   * `limit`, oldest first.
+   */
+  async listOthersOnCoupon(
+    verification: Pick<Verification, 'id' | 'certificateId' | 'encryptedCode' | 'firstSentAt' | 'createdAt'>,
+    limit: number,
+  ): Promise<readonly Verification[]> {
+    const since = (verification.firstSentAt ?? verification.createdAt).getTime() - CLOCK_SKEW_MS;
     const rows = await rowsOf(
       this.#em,
       `select * from verifications
-       where ${IS_COUPON} and id <> ? and (verify_status = 'success' or open_send_count > 0 and ${IS_RUNNING})
+       where ${IS_COUPON} and id <> ?
+         and (verify_status = 'success' and settled_at >= ? or open_send_count > 0 and ${IS_RUNNING})
        order by id limit ?`,
-      [verification.certificateId, verification.encryptedCode, verification.id, limit],
+      [verification.certificateId, verification.encryptedCode, verification.id, new Date(since), limit],
     );
     return rows.map((row) => this.#map(row));
   }
@@ -151,6 +185,12 @@ export class VerificationRepository {
         reason: '',
         errorCode: 0,
         errorDescription: '',
+        // Nothing of the earlier round can have had an effect: this one's sends are counted and timed from here.
+        sendCount: 0,
+        firstSentAt: null,
+        lastSentAt: null,
+        lastOutcome: '',
+        lastOutcomeKind: '',
         settledAt: null,
         enrichmentStatus: 'pending',
       },
@@ -183,31 +223,37 @@ export class VerificationRepository {
 
   /**
    * Counts a verify before it is sent. A row whose `openSendCount` is 1 afterwards makes a first attempt, a higher
-   * one a repeat.
-   * @returns null if it may not be sent: settled, not prepared, or another round
+   * one a repeat. What an earlier send was answered says nothing about this one.
+   * @returns null if it may not be sent: settled, not prepared, in Douyin's review, or another round
    */
   async countSend(key: RoundKey, now: Date): Promise<Verification | null> {
     return this.#advance({
       key,
-      from: `${IS_RUNNING} and step in ('prepared', 'sent', 'unsettled') and douyin_verify_token <> ''`,
-      changes: { step: 'sent', lastSentAt: now },
+      from: `${IS_RUNNING} and step in ('prepared', 'sent', 'unsettled') and douyin_verify_token <> ''
+        and last_outcome_kind <> 'in_review'`,
+      changes: { step: 'sent', lastSentAt: now, lastOutcomeKind: 'unanswered' },
       computed: `send_count = send_count + 1, open_send_count = open_send_count + 1,
-        first_sent_at = coalesce(first_sent_at, ?)`,
+        first_sent_at = case when open_send_count > 0 then first_sent_at else ? end`,
       event: { kind: 'verify_sent' },
       now,
     });
   }
 
-  /** Douyin's verdict: final. */
+  /**
+   * Stores a verdict: final. A success holds whatever else is under way; a refusal holds only in the state that it was
+   * judged by, which `onlyIf` names.
+   * @returns null if the row is settled already, in another round, or not in that state
+   */
   async settle(
     key: RoundKey,
     changes: Changes & { readonly verifyStatus: 'success' | 'failed' },
     details: Record<string, unknown>,
     now: Date,
+    onlyIf: SettleCondition = 'running',
   ): Promise<Verification | null> {
     return this.#advance({
       key,
-      from: `${IS_RUNNING}`,
+      from: `${IS_RUNNING}${conditionOf(onlyIf)}`,
       changes: {
         ...changes,
         step: 'settled',
@@ -219,10 +265,25 @@ export class VerificationRepository {
     });
   }
 
-  /** Keeps what a send without a verdict told; the row stays in processing. */
+  /** Whether the row was settled by this very request of an operator. */
+  async wasResolvedBy(id: number, actor: string, requestId: string): Promise<boolean> {
+    const rows = await rowsOf(
+      this.#em,
+      `select 1 from verification_events where verification_id = ? and kind in ('verified', 'refused')
+         and details ->> 'actor' = ? and details ->> 'request_id' = ?`,
+      [id, actor, requestId],
+    );
+    return rows.length > 0;
+  }
+
+  /**
+   * Keeps what a send without a verdict told; the row stays in processing. A review stays one, whatever an answer that
+   * was under way at the time says.
+   */
   async noteUnknown(
     key: RoundKey,
-    changes: Changes,
+    changes: Changes & { readonly lastOutcome: string },
+    kind: Exclude<LastOutcomeKind, ''>,
     details: Record<string, unknown>,
     now: Date,
   ): Promise<Verification | null> {
@@ -230,6 +291,7 @@ export class VerificationRepository {
       key,
       from: IS_RUNNING,
       changes,
+      computed: `last_outcome_kind = case when last_outcome_kind = 'in_review' then 'in_review' else '${kind}' end`,
       event: { kind: 'outcome_unknown', details },
       now,
     });
@@ -388,6 +450,13 @@ export class VerificationRepository {
     // Every column is there (`returning *`), which the entity's type cannot know: it has nullable ones as optional.
     return this.#em.map(VerificationEntity, columns) as Verification;
   }
+}
+
+function conditionOf(onlyIf: SettleCondition): string {
+  if (onlyIf === 'running') return '';
+  if (onlyIf === 'accepted') return ` and step = 'accepted'`;
+  const { sendCount, openSendCount } = onlyIf.counted;
+  return ` and send_count = ${sendCount} and open_send_count = ${openSendCount}`;
 }
 
 const COLUMN_BY_PROPERTY = new Map(
