@@ -27,18 +27,9 @@ export default {
   maxWorkers: 2,
   testTimeout: 30_000,
   projects: [
-    project('unit', [
-      'domain',
-      'config',
-      'errors',
-      'layout',
-      'douyin',
-      'simulator',
-      'observability',
-      'deploy',
-    ]),
-    project('http', ['http', 'db', 'activities', 'services', 'clients', 'contracts', 'embedded']),
-    project('workflow', ['workflows', 'temporal']),
+    project('unit', ['domain', 'config', 'errors', 'layout', 'douyin', 'simulator', 'observability']),
+    project('http', ['http', 'db', 'activities', 'services', 'clients', 'contracts', 'embedded', 'deploy']),
+    project('workflow', ['workflows', 'temporal', 'torture']),
     project('e2e', ['e2e']),
   ],
 };

@@ -21,7 +21,7 @@ import { type ProcessContext, shutDown, untilStopped } from './process-context.t
 
 const SIMULATOR_PORT = 8090;
 const CHILD_STOP_MS = 40_000;
-const PART_STOP_MS = 15_000;
+const PART_STOP_MS = 20_000;
 const FIRST_RESTART_PAUSE_MS = 200;
 const LONGEST_RESTART_PAUSE_MS = 10_000;
 /** A child that ran this long had started well: its next restart is quick again. */
