@@ -2,13 +2,14 @@
 import { ConfigError } from './config.ts';
 import type { ProcessContext } from './commands/process-context.ts';
 
-const COMMANDS: Readonly<Record<string, () => Promise<{ run: (context: ProcessContext) => Promise<void> }>>> = {
-  start: () => import('./commands/start.ts'),
-  api: () => import('./commands/api.ts'),
-  worker: () => import('./commands/worker.ts'),
-  migrate: () => import('./commands/migrate.ts'),
-  simulator: () => import('./commands/simulator.ts'),
-};
+const COMMANDS: Readonly<Record<string, () => Promise<{ run: (context: ProcessContext) => Promise<void> }>>> =
+  {
+    start: () => import('./commands/start.ts'),
+    api: () => import('./commands/api.ts'),
+    worker: () => import('./commands/worker.ts'),
+    migrate: () => import('./commands/migrate.ts'),
+    simulator: () => import('./commands/simulator.ts'),
+  };
 
 const USAGE = `usage: node src/main.ts ${Object.keys(COMMANDS).join(' | ')}\n`;
 
