@@ -11,6 +11,7 @@ import { SIMULATOR_DEFAULTS } from '../simulator/defaults.ts';
 
 const DEMO_CODE = 'demo';
 const MAX_DEMO_ORDERS = 50;
+const MIN_DEMO_COUPONS = 5;
 const DEMO_ACTOR = { uid: 'start', requestId: 'start' };
 
 /** @returns a coupon to try that can still be used */
@@ -72,7 +73,7 @@ async function ensureApp(config: Config, logger: Logger, known: Credentials | nu
   }
 }
 
-/** A coupon of each order that can be used now, with a live QR code; an order more when all are used up. */
+/** A coupon of each order that can be used now, with a live QR code, oldest first; never fewer than a handful. */
 function usableCoupons(simulator: Simulator): { short_link: string; code: string }[] {
   const { state } = simulator;
   const usable = state
@@ -81,9 +82,10 @@ function usableCoupons(simulator: Simulator): { short_link: string; code: string
     .flatMap((order) => {
       const coupon = order.coupons.find((candidate) => candidate.isUsableNow);
       return coupon ? [{ order, coupon }] : [];
-    });
-  if (usable.length === 0) {
-    state.createOrder({ title: '双人下午茶套餐' });
+    })
+    .toReversed();
+  if (usable.length < MIN_DEMO_COUPONS) {
+    state.createOrders({ title: '双人下午茶套餐' }, MIN_DEMO_COUPONS - usable.length);
     return usableCoupons(simulator);
   }
   return usable.map(({ order, coupon }) => ({
