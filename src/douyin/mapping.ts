@@ -68,12 +68,10 @@ export function toCertificates(
   },
   source: CertificateSource,
 ): Certificate[] {
-  const byKey = new Map<string, Certificate>();
-  for (const wire of [...lists.certificates, ...lists.certificates_v2]) {
-    const certificate = toCertificate(wire, source);
-    const key = certificate.certificateId || certificate.encryptedCode;
-    if (!byKey.has(key)) byKey.set(key, certificate);
-  }
+  const certificates = [...lists.certificates, ...lists.certificates_v2].map((wire) =>
+    toCertificate(wire, source),
+  );
+  const byKey = new Map(certificates.map((one) => [one.certificateId || one.encryptedCode, one]));
   return [...byKey.values()];
 }
 

@@ -157,6 +157,25 @@ describe('replace', () => {
     expect(fetches()).toBe(2);
   });
 
+  it('does not take the end of an earlier fetch for the successor of its own token', async () => {
+    const store = new InMemoryTokenStore(row);
+    const tokens = process({ store });
+    await tokens.current();
+    const storeNow = store.store.bind(store);
+    let finish = (): void => undefined;
+    store.store = async (token) => {
+      const isStored = await storeNow(token);
+      await new Promise<void>((resolve) => (finish = resolve));
+      return isStored;
+    };
+    const second = tokens.replace(1);
+    await eventually(() => row.token?.generation === 2);
+    const third = tokens.replace(2);
+    store.store = storeNow;
+    finish();
+    expect([(await second).generation, (await third).generation]).toEqual([2, 3]);
+  });
+
   it('alarms, once, when a token was refused long before its end', async () => {
     const tokens = process();
     await tokens.current();

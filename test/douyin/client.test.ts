@@ -15,7 +15,7 @@ import {
   type Simulator,
 } from '../../src/simulator/simulator.ts';
 import { InMemoryTokenRow, InMemoryTokenStore } from './in-memory-token-store.ts';
-import { keepingLogger, systemClock } from './support.ts';
+import { fixedTokens, httpServer, keepingLogger, systemClock } from './support.ts';
 
 const POI_ID = SIMULATOR_DEFAULTS.stores[0].poiId;
 const OTHER_POI_ID = SIMULATOR_DEFAULTS.stores[1].poiId;
@@ -500,6 +500,32 @@ describe('queryVerifyRecords', () => {
     expect(records.map(({ certificateId }) => certificateId).filter((id) => ours.includes(id))).toEqual(ours);
     expect(records.every(({ poiId }) => poiId === POI_ID)).toBe(true);
     expect(await douyin.queryVerifyRecords({ poiId: POI_ID, from, to, limit: 3 })).toHaveLength(3);
+  });
+});
+
+describe('queryVerifyRecords, where Douyin ignores what it was asked', () => {
+  it('drops other stores’ records, and does not walk in circles', async () => {
+    const record = (verifyId: number, poiId: string) => ({ verify_id: verifyId, cursor: '7', poi_id: poiId });
+    const records = Array.from({ length: 20 }, (_, index) =>
+      record(index + 1, index % 2 ? POI_ID : OTHER_POI_ID),
+    );
+    let requests = 0;
+    const server = await httpServer((_request, response) => {
+      requests += 1;
+      response.end(JSON.stringify({ data: { error_code: 0, records }, extra: { error_code: 0 } }));
+    });
+    const confused = new HttpDouyin({
+      baseUrl: server.url,
+      accountId: '1',
+      timeoutMs: TIMEOUT_MS,
+      tokens: fixedTokens(),
+      logger: log.logger,
+    });
+    const input = { poiId: POI_ID, from: new Date(0), to: new Date(), limit: 200 };
+    expect(await confused.queryVerifyRecords(input)).toHaveLength(10);
+    expect(requests).toBe(2);
+    await confused.close();
+    await server.close();
   });
 });
 

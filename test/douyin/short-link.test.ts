@@ -203,6 +203,7 @@ describe('ShortLinkFence', () => {
     'https://v.douyin.com:80/x',
     'https://www.iesdouyin.com:444/x',
     'https://iesdouyin.com/x',
+    'https://.iesdouyin.com/x',
     'https://www.douyin.com/x',
     'https://v.douyin.com.evil.example/x',
     'https://evil-iesdouyin.com/x',
@@ -303,7 +304,7 @@ describe('isPublicAddress', () => {
   it.each([
     '127.0.0.1', '10.1.2.3', '172.16.0.1', '192.168.1.1', '169.254.169.254', '100.64.0.1', '0.0.0.0', '224.0.0.1',
     '255.255.255.255', '198.18.0.1', '192.0.2.1', '::', '::1', 'fe80::1', 'fc00::1', 'fec0::1', 'ff02::1',
-    '::ffff:127.0.0.1', '::ffff:10.0.0.1', '::127.0.0.1', '64:ff9b::7f00:1', '2002:7f00:1::1', '2001:db8::1', 'x', '',
+    '::ffff:127.0.0.1', '::ffff:10.0.0.1', '::127.0.0.1', '::7f00:1', '64:ff9b::7f00:1', '2002:7f00:1::1', '2001:db8::1', 'x', '',
   ])('not %s', (address) => {
     expect(isPublicAddress(address)).toBe(false);
   }); // prettier-ignore

@@ -209,6 +209,14 @@ describe('a read', () => {
     expect(server.connectionCount()).toBe(2);
   });
 
+  it('is not asked again when what came back is no HTTP', async () => {
+    const server = cleaned(
+      await tcpServer((socket) => void socket.once('data', () => socket.end('SSH-2.0-OpenSSH_9.6\r\n'))),
+    );
+    await expect(clientOn(server.url).findOrder('1')).rejects.toMatchObject({ code: 'douyin.unavailable' });
+    expect(server.connectionCount()).toBe(1);
+  });
+
   it('is not asked again when it took too long', async () => {
     const server = cleaned(await tcpServer(() => undefined));
     await expect(clientOn(server.url).findOrder('1')).rejects.toMatchObject({ code: 'douyin.unavailable' });

@@ -334,6 +334,18 @@ describe('judgeVerify', () => {
     });
   });
 
+  it('believes no item that names another coupon or order than prepare did', () => {
+    const sent = { encryptedCode: SENT_CODE, certificateId: '7', orderId: '8', isCallerSupplied: false };
+    const kindOf = (ids: object) => judgeVerify(douyin({ items: [item(0, ids)] }), 'first', sent).kind;
+    expect(kindOf({ certificate_id: 7, order_id: '8' })).toBe('verified');
+    expect(kindOf({ certificate_id: '', order_id: '0' })).toBe('verified');
+    expect(kindOf({ certificate_id: '9' })).toBe('unknown');
+    expect(kindOf({ order_id: '9' })).toBe('unknown');
+    expect(judge(douyin({ items: [item(0, { certificate_id: '9', order_id: '9' })] }), 'first').kind).toBe(
+      'verified',
+    );
+  });
+
   it('says of 1208 that the coupon was used before, or that our own earlier attempt did it', () => {
     const exchange = douyin({ items: [item(1208, { msg: '该券已被核销' })] });
     expect(judge(exchange, 'first')).toMatchObject({
