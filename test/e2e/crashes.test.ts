@@ -9,7 +9,7 @@ import { eventually } from '../support/eventually.ts';
 import { scratchFolders } from '../support/scratch-folder.ts';
 import { SimulatorControl, type SimulatedOrder } from '../support/simulator-control.ts';
 import { type StartedGateway, startGateway } from '../support/started-gateway.ts';
-import { Till } from '../support/till.ts';
+import { type Till, tillOf } from '../support/till.ts';
 
 const IN_FLIGHT = 20;
 const MODES = ['short_link', 'code', 'encrypted_code'] as const;
@@ -32,7 +32,7 @@ describe('a gateway whose processes are killed', () => {
   beforeAll(async () => {
     gateway = await startGateway(await makeFolder(), FAST);
     simulator = new SimulatorControl(gateway.simulatorUrl);
-    till = tillAt(gateway);
+    till = tillOf(gateway);
   }, 90_000);
 
   beforeEach(() => simulator.clearFaults());
@@ -130,7 +130,7 @@ describe('a gateway whose `start` is killed', () => {
       const killed = await startGateway(dataDir, FAST);
       const orders = await new SimulatorControl(killed.simulatorUrl).createOrders(IN_FLIGHT);
       const simulator = new SimulatorControl(killed.simulatorUrl);
-      const done = await tillAt(killed).redeem(orders[0] as SimulatedOrder, 'short_link');
+      const done = await tillOf(killed).redeem(orders[0] as SimulatedOrder, 'short_link');
       for (const order of orders.slice(1)) {
         await simulator.addFault({
           kind: 'latency-after-effect',
@@ -140,7 +140,7 @@ describe('a gateway whose `start` is killed', () => {
         });
       }
       const callsBefore = await simulator.calls();
-      const sales = startSales(tillAt(killed), orders.slice(1), 3_000);
+      const sales = startSales(tillOf(killed), orders.slice(1), 3_000);
       await eventually(async () => (await simulator.calls()).verify - callsBefore.verify >= IN_FLIGHT / 2);
       const descendants = killed.descendants();
       await killed.end('SIGKILL');
@@ -149,7 +149,7 @@ describe('a gateway whose `start` is killed', () => {
 
       const next = await startGateway(dataDir, FAST);
       try {
-        const till = tillAt(next);
+        const till = tillOf(next);
         expect(next.demo.client_key).toBe(killed.demo.client_key);
         expect(await till.client.findVerification(done.verify_token)).toMatchObject({
           id: done.id,
@@ -234,11 +234,6 @@ async function expectAccounted(
   }
   const truths = await Promise.all(ledger.map((line) => simulator.truth(line.verify_token ?? '')));
   expect(truths.map((truth) => truth.parameter_sets)).toEqual(truths.map(() => 1));
-}
-
-function tillAt(gateway: StartedGateway): Till {
-  const { client_key: clientKey, secret, poi_id: poiId } = gateway.demo;
-  return new Till({ url: gateway.url, clientKey, secret, poiId });
 }
 
 /** Past jest's console, which would print a stack with it. */

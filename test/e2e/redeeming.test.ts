@@ -15,7 +15,7 @@ import { scratchFolders } from '../support/scratch-folder.ts';
 import { SimulatorControl, type SimulatedOrder } from '../support/simulator-control.ts';
 import { type StartedGateway, startGateway } from '../support/started-gateway.ts';
 import { readHistories } from '../support/temporal-histories.ts';
-import { foundSecrets, Till } from '../support/till.ts';
+import { foundSecrets, type Till, tillOf } from '../support/till.ts';
 
 const VERIFICATIONS = 200;
 const TILLS_AT_ONCE = 8;
@@ -36,12 +36,7 @@ describe('a started gateway', () => {
       ENRICH_RETRY_DELAYS_MS: '200,400,800,1600,3200',
     });
     simulator = new SimulatorControl(gateway.simulatorUrl);
-    till = new Till({
-      url: gateway.url,
-      clientKey: gateway.demo.client_key,
-      secret: gateway.demo.secret,
-      poiId: gateway.demo.poi_id,
-    });
+    till = tillOf(gateway);
     till.keepSecret('Douyin client secret', SIMULATOR_DEFAULTS.clientSecret);
     till.keepSecret('database password', new URL(gateway.databaseUrl).password);
   }, 90_000);

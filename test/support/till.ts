@@ -3,6 +3,7 @@
 import { DyGatewayClient, type VerificationView } from '../../clients/typescript/index.ts';
 import type { Credentials } from './http-gateway.ts';
 import type { SimulatedOrder } from './simulator-control.ts';
+import type { StartedGateway } from './started-gateway.ts';
 
 export interface TillOptions extends Credentials {
   readonly url: string;
@@ -84,6 +85,12 @@ export class Till {
       }
     }
   }
+}
+
+/** A till of the demo app, in the demo store. */
+export function tillOf(gateway: StartedGateway): Till {
+  const { client_key: clientKey, secret, poi_id: poiId } = gateway.demo;
+  return new Till({ url: gateway.url, clientKey, secret, poiId });
 }
 
 function firstCoupon(order: SimulatedOrder) {
