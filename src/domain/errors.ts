@@ -102,6 +102,21 @@ export const ERRORS = {
   'app.not_found': { kind: 'not_found', zh: '没有这个应用', en: 'There is no such app' },
   'app.code_taken': { kind: 'conflict', zh: '应用编码已被占用', en: 'The app code is taken' },
   'app.client_key_taken': { kind: 'conflict', zh: 'client_key 已被占用', en: 'The client_key is taken' },
+  'app.secret_not_found': {
+    kind: 'not_found',
+    zh: '该应用没有这个生效中的密钥',
+    en: 'The app has no such live secret',
+  },
+  'app.secret_limit': {
+    kind: 'conflict',
+    zh: '该应用已有两个生效中的密钥，请先停用一个',
+    en: 'The app has two live secrets already; end one first',
+  },
+  'app.last_secret': {
+    kind: 'conflict',
+    zh: '这是该应用最后一个生效中的密钥；要停用应用请改其状态',
+    en: 'This is the app’s last live secret; to stop the app change its status',
+  },
 
   'coupon.short_link_invalid': {
     kind: 'invalid_input',
@@ -127,6 +142,18 @@ export const ERRORS = {
     kind: 'not_found',
     zh: '没有这笔核销',
     en: 'There is no such verification',
+  },
+
+  'enrichment.not_open': {
+    kind: 'conflict',
+    zh: '这笔核销没有待补全的订单数据',
+    en: 'This verification has no order data to complete',
+  },
+
+  'report.too_many_groups': {
+    kind: 'invalid_input',
+    zh: '分组过多，请缩短时间范围、减少分组或加筛选条件',
+    en: 'Too many groups; shorten the range, group by less or filter more',
   },
 
   'douyin.unavailable': {

@@ -19,6 +19,15 @@ export interface VerifierApp {
   readonly updatedAt: Date;
 }
 
+/** One of an app's secrets, without its value. */
+export interface AppSecret {
+  readonly id: number;
+  readonly appId: number;
+  readonly createdAt: Date;
+  /** Since when it signs nothing any more; null while it is live. */
+  readonly endedAt: Date | null;
+}
+
 /** Whether the app may act for this store. */
 export function isPoiAllowed(app: Pick<VerifierApp, 'poiIds'>, poiId: string): boolean {
   return app.poiIds.length === 0 || app.poiIds.includes(poiId);

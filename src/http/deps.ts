@@ -1,6 +1,6 @@
 // Everything the HTTP surface is built from. Types only; the parts are joined in src/deps.ts.
 import type { AccessTokens, Douyin, ShortLinks } from '../ports/douyin.ts';
-import type { EnrichmentRunner } from '../ports/verification-runner.ts';
+import type { EnrichmentRunner, VerificationResolver } from '../ports/verification-runner.ts';
 import type { AuthenticateAppDeps } from '../services/authenticate-app.ts';
 import type { HealthChecker, HealthProbes } from '../services/check-health.ts';
 import type { VerifyCouponDeps } from '../services/verify-coupon.ts';
@@ -10,6 +10,7 @@ export interface HttpDeps extends VerifyCouponDeps, AuthenticateAppDeps {
   readonly shortLinks: ShortLinks;
   readonly accessTokens: AccessTokens;
   readonly enrichmentRunner: EnrichmentRunner;
+  readonly resolver: VerificationResolver;
   /** Verifications in flight per process; past it callers are refused at once. */
   readonly maxInFlight: number;
   /** CIDR blocks the internal endpoints answer to. */

@@ -6,7 +6,7 @@ import { AppError } from '../domain/errors.ts';
 import type { Logger } from '../observability/logger.ts';
 import type { Answer, DataAnswer } from './answer.ts';
 import type { RouteDeps } from './deps.ts';
-import { invalidRequest, missingBody, parsePart, readQuery } from './invalid-request.ts';
+import { invalidRequest, parsePart, readQuery } from './invalid-request.ts';
 import { stringifyJson } from './raw-json.ts';
 import type { HttpContext, HttpMiddleware } from './request-state.ts';
 import type { Route, RouteRequest, Surface } from './route.ts';
@@ -56,8 +56,8 @@ function callerOf(
 }
 
 function readJsonBody(ctx: HttpContext): unknown {
-  const { rawBody, language } = ctx.state;
-  if (rawBody.length === 0) throw missingBody(language);
+  const { rawBody } = ctx.state;
+  if (rawBody.length === 0) return undefined;
   const encoding = ctx.get('Content-Encoding');
   const isPlain = encoding === '' || encoding.toLowerCase() === 'identity';
   if (!isPlain || !JSON_CONTENT_TYPE.test(ctx.get('Content-Type'))) {
@@ -111,7 +111,8 @@ function send(ctx: HttpContext, answer: Answer): void {
   ctx.body = answer.body;
   ctx.set('Content-Type', answer.contentType);
   if (answer.body instanceof Readable) {
-    // A cut answer must not look whole: without this Koa would leave the connection open after a failure midway.
-    answer.body.once('error', () => ctx.res.destroy());
+    // A cut answer must not look whole: the connection is reset, for a proxy that speaks HTTP/1.0 to us takes a mere
+    // end of it for the end of the file.
+    answer.body.once('error', () => ctx.req.socket.resetAndDestroy());
   }
 }

@@ -85,10 +85,6 @@ export function invalidRequest(problems: readonly FieldProblem[]): AppError {
   });
 }
 
-export function missingBody(language: Language): AppError {
-  return invalidRequest([{ in: 'body', pointer: '', message: REQUIRED[language] }]);
-}
-
 function messageOf(issue: z.core.$ZodIssue, language: Language): string {
   if (issue.code === 'custom' && issue.params) return String((issue.params as Bilingual)[language]);
   return issue.code === 'invalid_type' && /undefined$/.test(issue.message)

@@ -1,4 +1,4 @@
-// Puts the advice beside a verification: for a coupon we redeemed ourselves earlier it says when and where.
+// Puts the advice beside verifications: for a coupon we redeemed ourselves earlier it says when and where.
 import { advise, type AdviceOptions, mayHaveBeenUsedHere } from '../domain/advice.ts';
 import type { Verification } from '../domain/verification.ts';
 import type { Database } from '../db/unit-of-work.ts';
@@ -9,30 +9,44 @@ export interface AdviseCashierDeps {
   readonly logger: Logger;
 }
 
+/** A verification and what the cashier should do about it, `''` for nothing. */
+export interface AdvisedVerification {
+  readonly verification: Verification;
+  readonly advice: string;
+}
+
 /** Never throws: a verdict is worth more than its advice, which is then the one without our earlier record. */
 export async function adviseCashier(
   deps: AdviseCashierDeps,
   verification: Verification,
   options: AdviceOptions,
 ): Promise<string> {
-  return advise(verification, await findEarlierUse(deps, verification), options);
+  const [advised] = await adviseOnAll(deps, [verification], options);
+  return advised?.advice ?? '';
 }
 
-async function findEarlierUse(
+/** The same for many, with one look into the database for all. */
+export async function adviseOnAll(
   deps: AdviseCashierDeps,
-  verification: Verification,
-): Promise<Verification | null> {
-  if (!mayHaveBeenUsedHere(verification)) return null;
-  const usedById = verification.usedByVerificationId;
+  verifications: readonly Verification[],
+  options: AdviceOptions,
+): Promise<readonly AdvisedVerification[]> {
+  const earlier = await findEarlierUses(deps, verifications.filter(mayHaveBeenUsedHere));
+  return verifications.map((verification) => ({
+    verification,
+    advice: advise(verification, earlier.get(verification.id) ?? null, options),
+  }));
+}
+
+async function findEarlierUses(
+  deps: AdviseCashierDeps,
+  verifications: readonly Verification[],
+): Promise<ReadonlyMap<number, Verification>> {
+  if (verifications.length === 0) return new Map();
   try {
-    return await deps.db.run(({ verifications, reports }) =>
-      usedById === null ? reports.findEarlierSuccess(verification) : verifications.findById(usedById),
-    );
+    return await deps.db.run(({ reports }) => reports.findEarlierUses(verifications.map(({ id }) => id)));
   } catch (err) {
-    deps.logger.warn(
-      { verification_id: verification.id, reason: String(err) },
-      'earlier use of a coupon not read',
-    );
-    return null;
+    deps.logger.warn({ reason: String(err) }, 'earlier uses of coupons not read');
+    return new Map();
   }
 }

@@ -1,6 +1,6 @@
 // Apps and their sealed secrets.
 import type { EntityManager } from '@mikro-orm/postgresql';
-import type { VerifierApp } from '../../domain/verifier-app.ts';
+import type { AppSecret, VerifierApp } from '../../domain/verifier-app.ts';
 import { AppEntity, AppSecretEntity } from '../entities/app.entity.ts';
 import { rowsOf } from '../statement.ts';
 
@@ -13,6 +13,10 @@ export interface NewApp {
   readonly allowTokenRead: boolean;
   readonly poiIds: readonly string[];
 }
+
+export type AppChanges = Partial<
+  Pick<VerifierApp, 'name' | 'description' | 'status' | 'allowTokenRead' | 'poiIds'>
+>;
 
 /** `last_used_at` is written at most this often, so that the till does not wait for it. */
 const LAST_USED_RESOLUTION = '1 minute';
@@ -87,6 +91,60 @@ export class AppRepository {
 
   /** @returns the secret's id */
   async insertSecret(appId: number, sealedSecret: string): Promise<number> {
-    return this.#em.insert(AppSecretEntity, { appId, sealedSecret, createdAt: new Date() });
+    // The driver answers the new bigint as text.
+    return Number(await this.#em.insert(AppSecretEntity, { appId, sealedSecret, createdAt: new Date() }));
+  }
+
+  /** The app, kept from being changed by others until the transaction ends. */
+  async findAppForUpdate(id: number): Promise<VerifierApp | null> {
+    const rows = await rowsOf(this.#em, `select * from apps where id = ? for update`, [id]);
+    // A copy: the entity itself changes with the update that follows.
+    return rows[0] ? ({ ...this.#em.map(AppEntity, rows[0]) } as VerifierApp) : null;
+  }
+
+  /** @returns the app as it is now */
+  async updateApp(id: number, changes: AppChanges): Promise<VerifierApp> {
+    const { poiIds, ...others } = changes;
+    await this.#em.nativeUpdate(
+      AppEntity,
+      { id },
+      { ...others, ...(poiIds ? { poiIds: [...poiIds] } : {}), updatedAt: new Date() },
+    );
+    return (await this.#em.findOneOrFail(AppEntity, { id }, { refresh: true })) as VerifierApp;
+  }
+
+  /** All secrets of the app, ended ones too, newest first; without their values. */
+  async listSecrets(appId: number, limit: number): Promise<readonly AppSecret[]> {
+    const rows = await rowsOf(
+      this.#em,
+      `select id, app_id, created_at, ended_at from app_secrets where app_id = ? order by id desc limit ?`,
+      [appId, limit],
+    );
+    return rows.map((row) => this.#mapSecret(row));
+  }
+
+  async countLiveSecrets(appId: number): Promise<number> {
+    const rows = await rowsOf(
+      this.#em,
+      `select count(*) as live from app_secrets where app_id = ? and ended_at is null`,
+      [appId],
+    );
+    return Number(rows[0]?.['live']);
+  }
+
+  /** @returns the ended secret, or null if the app has no such live secret */
+  async endSecret(appId: number, secretId: number, now: Date): Promise<AppSecret | null> {
+    const rows = await rowsOf(
+      this.#em,
+      `update app_secrets set ended_at = ? where id = ? and app_id = ? and ended_at is null
+       returning id, app_id, created_at, ended_at`,
+      [now, secretId, appId],
+    );
+    return rows[0] ? this.#mapSecret(rows[0]) : null;
+  }
+
+  #mapSecret(row: Record<string, unknown>): AppSecret {
+    const { id, appId, createdAt, endedAt } = this.#em.map(AppSecretEntity, row);
+    return { id, appId, createdAt: createdAt, endedAt: endedAt ?? null };
   }
 }

@@ -1,8 +1,63 @@
 // Reading verifications for reports, exports and operators. The hot path's statements are verification.repository.ts.
 import type { EntityManager } from '@mikro-orm/postgresql';
-import type { Verification } from '../../domain/verification.ts';
+import type { ReportPeriod } from '../../domain/report-period.ts';
+import type { Verification, VerifyStatus } from '../../domain/verification.ts';
 import { VerificationEntity } from '../entities/verification.entity.ts';
 import { rowsOf } from '../statement.ts';
+
+export interface VerificationFilter extends ReportPeriod {
+  readonly poiId?: string | undefined;
+  readonly appId?: number | undefined;
+  readonly verifyStatus?: VerifyStatus | undefined;
+  readonly certificateId?: string | undefined;
+  readonly orderId?: string | undefined;
+}
+
+/** A place in the order newest first, ties by id. */
+export interface VerificationCursor {
+  readonly createdAt: Date;
+  readonly id: number;
+}
+
+export const SUMMARY_KEYS = ['day', 'poi', 'app', 'status'] as const;
+export type SummaryKey = (typeof SUMMARY_KEYS)[number];
+
+/** Counts and amounts (fen, over successes) of one group; the keys grouped by are there, the others absent. */
+export interface SummaryRow {
+  readonly day?: string;
+  readonly poiId?: string;
+  readonly appId?: number;
+  readonly appName?: string;
+  readonly verifyStatus?: VerifyStatus;
+  readonly totalCount: number;
+  readonly successCount: number;
+  readonly failedCount: number;
+  readonly processingCount: number;
+  readonly payAmountFen: number;
+  readonly receiptAmountFen: number;
+  readonly discountAmountFen: number;
+}
+
+/** One step of a verification's life. `details` hold no codes or secrets. */
+export interface VerificationEvent {
+  readonly id: number;
+  readonly happenedAt: Date;
+  readonly kind: string;
+  readonly details: Readonly<Record<string, unknown>>;
+}
+
+interface Condition {
+  readonly sql: string;
+  readonly parameters: readonly unknown[];
+}
+
+/** Each as columns to select and to group by; `day` takes the time zone as its parameter. */
+const SUMMARY_COLUMNS: Readonly<Record<SummaryKey, readonly string[]>> = {
+  day: [`to_char(v.created_at at time zone ?, 'YYYY-MM-DD') as day`],
+  poi: ['v.poi_id'],
+  app: ['v.app_id', 'a.name as app_name'],
+  status: ['v.verify_status'],
+};
 
 export class ReportRepository {
   readonly #em: EntityManager;
@@ -11,39 +66,171 @@ export class ReportRepository {
     this.#em = em;
   }
 
-  /**
-   * Our own newest success on the coupon that this verification asked for, by whatever names it: Douyin no longer lists
-   * a used coupon, so there may be nothing but what the till scanned, or the order.
-   */
-  async findEarlierSuccess(
-    of: Pick<Verification, 'id' | 'mode' | 'requestValue' | 'certificateId' | 'orderId'>,
-  ): Promise<Verification | null> {
+  /** Newest first, ties by id, from an offset or after a cursor. */
+  async listVerifications(
+    filter: VerificationFilter,
+    window: { readonly limit: number; readonly offset?: number; readonly after?: VerificationCursor | null },
+  ): Promise<readonly Verification[]> {
+    const where = conditionOf(filter, window.after ?? null);
     const rows = await rowsOf(
       this.#em,
-      `select * from verifications
-       where id < ? and verify_status = 'success' and (
-         (certificate_id <> '' and certificate_id = ?)
-         or (md5(request_value) = md5(?) and request_value = ? and mode = ?)
-         or (? = 'code' and origin_code <> '' and origin_code = ?)
-         or (? = '' and order_id <> '' and order_id = ?)
-       )
-       order by id desc limit 1`,
-      [
-        of.id,
-        of.certificateId,
-        of.requestValue,
-        of.requestValue,
-        of.mode,
-        of.mode,
-        of.requestValue,
-        of.certificateId,
-        of.orderId,
-      ],
+      `select * from verifications v where ${where.sql} order by created_at desc, id desc limit ? offset ?`,
+      [...where.parameters, window.limit, window.offset ?? 0],
     );
-    return rows[0] ? this.#map(rows[0]) : null;
+    return rows.map((row) => this.#map(row));
+  }
+
+  async countVerifications(filter: VerificationFilter): Promise<number> {
+    const where = conditionOf(filter, null);
+    const rows = await rowsOf(
+      this.#em,
+      `select count(*) as total from verifications v where ${where.sql}`,
+      where.parameters,
+    );
+    return Number(rows[0]?.['total']);
+  }
+
+  /** When the oldest row of the selection was created; null if it is empty. */
+  async findOldestCreatedAt(filter: VerificationFilter): Promise<Date | null> {
+    const where = conditionOf(filter, null);
+    const rows = await rowsOf(
+      this.#em,
+      `select created_at from verifications v where ${where.sql} order by created_at, id limit 1`,
+      where.parameters,
+    );
+    return rows[0] ? new Date(rows[0]['created_at'] as string) : null;
+  }
+
+  /**
+   * Counts and sums by group, ordered by the group's keys.
+   * @param timeZone IANA name; a day is a day there
+   */
+  async summarize(
+    filter: VerificationFilter,
+    keys: readonly SummaryKey[],
+    options: { readonly timeZone: string; readonly limit: number },
+  ): Promise<readonly SummaryRow[]> {
+    const where = conditionOf(filter, null);
+    const columns = keys.flatMap((key) => SUMMARY_COLUMNS[key]);
+    const positions = columns.map((_, position) => String(position + 1)).join(', ');
+    const rows = await rowsOf(
+      this.#em,
+      `select ${columns.join(', ')},
+         count(*) as total_count,
+         count(*) filter (where v.verify_status = 'success') as success_count,
+         count(*) filter (where v.verify_status = 'failed') as failed_count,
+         count(*) filter (where v.verify_status = 'processing') as processing_count,
+         coalesce(sum(v.pay_amount) filter (where v.verify_status = 'success'), 0) as pay_amount,
+         coalesce(sum(v.receipt_amount) filter (where v.verify_status = 'success'), 0) as receipt_amount,
+         coalesce(sum(v.discount_amount) filter (where v.verify_status = 'success'), 0) as discount_amount
+       from verifications v join apps a on a.id = v.app_id
+       where ${where.sql} group by ${positions} order by ${positions} limit ?`,
+      [...(keys.includes('day') ? [options.timeZone] : []), ...where.parameters, options.limit],
+    );
+    return rows.map(summaryRowOf);
+  }
+
+  /** What happened to a verification, in order. */
+  async listEvents(verificationId: number, limit: number): Promise<readonly VerificationEvent[]> {
+    const rows = await rowsOf(
+      this.#em,
+      `select id, happened_at, kind, details from verification_events where verification_id = ? order by id limit ?`,
+      [verificationId, limit],
+    );
+    return rows.map((row) => ({
+      id: Number(row['id']),
+      happenedAt: new Date(row['happened_at'] as string),
+      kind: row['kind'] as string,
+      details: row['details'] as Record<string, unknown>,
+    }));
+  }
+
+  /** Successes whose order data is still missing, the oldest first. */
+  async listOpenEnrichments(
+    status: 'pending' | 'stuck',
+    window: { readonly limit: number; readonly offset: number },
+  ): Promise<{ readonly verifications: readonly Verification[]; readonly total: number }> {
+    // The first two parts are what the partial index asks for.
+    const where = `verify_status = 'success' and enrichment_status in ('pending', 'stuck') and enrichment_status = ?`;
+    const rows = await rowsOf(
+      this.#em,
+      `select * from verifications where ${where} order by id limit ? offset ?`,
+      [status, window.limit, window.offset],
+    );
+    const counted = await rowsOf(this.#em, `select count(*) as total from verifications where ${where}`, [
+      status,
+    ]);
+    return { verifications: rows.map((row) => this.#map(row)), total: Number(counted[0]?.['total']) };
+  }
+
+  /**
+   * For each verification our own earlier success on the coupon it asked for, where there is one: the one known when it
+   * was settled, else the newest found by whatever names the coupon. Douyin no longer lists a used coupon, so that may
+   * be nothing but what the till scanned, or the order.
+   * @returns by the id of the verification asked about
+   */
+  async findEarlierUses(ids: readonly number[]): Promise<ReadonlyMap<number, Verification>> {
+    const rows = await rowsOf(
+      this.#em,
+      `select asked.id as asked_id, used.*
+       from verifications asked cross join lateral (
+         select * from verifications v
+         where v.id <> asked.id and v.verify_status = 'success' and (
+           v.id = asked.used_by_verification_id
+           or (v.id < asked.id and (
+             (v.certificate_id <> '' and v.certificate_id = asked.certificate_id)
+             or (md5(v.request_value) = md5(asked.request_value)
+                 and v.request_value = asked.request_value and v.mode = asked.mode)
+             or (asked.mode = 'code' and v.origin_code <> '' and v.origin_code = asked.request_value)
+             or (asked.certificate_id = '' and v.order_id <> '' and v.order_id = asked.order_id)
+           ))
+         )
+         order by (v.id = asked.used_by_verification_id) is true desc, v.id desc limit 1
+       ) used
+       where asked.id = any(?::bigint[])`,
+      [ids],
+    );
+    return new Map(rows.map(({ asked_id: askedId, ...row }) => [Number(askedId), this.#map(row)]));
   }
 
   #map(columns: Record<string, unknown>): Verification {
     return this.#em.map(VerificationEntity, columns) as Verification;
   }
+}
+
+function conditionOf(filter: VerificationFilter, after: VerificationCursor | null): Condition {
+  const parts: Condition[] = [];
+  const add = (sql: string, ...parameters: unknown[]) => parts.push({ sql, parameters });
+  if (filter.from) add('v.created_at >= ?', filter.from);
+  if (filter.to) add('v.created_at < ?', filter.to);
+  if (filter.poiId !== undefined) add('v.poi_id = ?', filter.poiId);
+  if (filter.appId !== undefined) add('v.app_id = ?', filter.appId);
+  if (filter.verifyStatus !== undefined) add('v.verify_status = ?', filter.verifyStatus);
+  // The second half is what the partial indexes ask for.
+  if (filter.certificateId !== undefined)
+    add(`v.certificate_id = ? and v.certificate_id <> ''`, filter.certificateId);
+  if (filter.orderId !== undefined) add(`v.order_id = ? and v.order_id <> ''`, filter.orderId);
+  if (after) add('(v.created_at, v.id) < (?::timestamptz, ?::bigint)', after.createdAt, after.id);
+  return {
+    sql: parts.length === 0 ? 'true' : parts.map((part) => part.sql).join(' and '),
+    parameters: parts.flatMap((part) => part.parameters),
+  };
+}
+
+function summaryRowOf(row: Record<string, unknown>): SummaryRow {
+  return {
+    ...(row['day'] === undefined ? {} : { day: row['day'] as string }),
+    ...(row['poi_id'] === undefined ? {} : { poiId: row['poi_id'] as string }),
+    ...(row['app_id'] === undefined
+      ? {}
+      : { appId: Number(row['app_id']), appName: row['app_name'] as string }),
+    ...(row['verify_status'] === undefined ? {} : { verifyStatus: row['verify_status'] as VerifyStatus }),
+    totalCount: Number(row['total_count']),
+    successCount: Number(row['success_count']),
+    failedCount: Number(row['failed_count']),
+    processingCount: Number(row['processing_count']),
+    payAmountFen: Number(row['pay_amount']),
+    receiptAmountFen: Number(row['receipt_amount']),
+    discountAmountFen: Number(row['discount_amount']),
+  };
 }

@@ -1,4 +1,4 @@
-// Gives every request its id and its language, before anything can fail.
+// Gives every request its id and its language, and every answer what all of them carry, before anything can fail.
 import { randomUUID } from 'node:crypto';
 import type { HttpMiddleware } from '../request-state.ts';
 
@@ -11,6 +11,8 @@ export function requestId(): HttpMiddleware {
     ctx.state.requestId = REQUEST_ID.test(given) ? given : randomUUID();
     ctx.state.language = ctx.acceptsLanguages('zh', 'en') === 'en' ? 'en' : 'zh';
     ctx.set('X-Request-Id', ctx.state.requestId);
+    // Answers hold tokens, secrets and coupon codes.
+    ctx.set('Cache-Control', 'no-store');
     await next();
   };
 }

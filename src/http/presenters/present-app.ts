@@ -1,6 +1,6 @@
-// An app as administrators see it. Secrets have no presenter.
+// An app as administrators see it. The value of a secret has no presenter.
 import { z } from 'zod';
-import type { VerifierApp } from '../../domain/verifier-app.ts';
+import type { AppSecret, VerifierApp } from '../../domain/verifier-app.ts';
 import { moment } from '../fields.ts';
 import { presentTime } from './present-verification.ts';
 
@@ -33,5 +33,21 @@ export function presentApp(app: VerifierApp): AppView {
     allow_token_read: app.allowTokenRead,
     last_used_at: presentTime(app.lastUsedAt),
     poi_ids: [...app.poiIds],
+  };
+}
+
+export const appSecretViewSchema = z.object({
+  id: z.int(),
+  app_id: z.int(),
+  created_at: moment(),
+  ended_at: moment().nullable(),
+});
+
+export function presentAppSecret(secret: AppSecret): z.infer<typeof appSecretViewSchema> {
+  return {
+    id: secret.id,
+    app_id: secret.appId,
+    created_at: secret.createdAt.toISOString(),
+    ended_at: presentTime(secret.endedAt),
   };
 }
