@@ -16,6 +16,8 @@ const BACKGROUND_WORKFLOW_SLOTS = 40;
 /** A request's workflow goes on after its reply (the first enrichment try), so there are more slots than requests. */
 const SLOTS_PER_REQUEST = 2;
 const CACHED_WORKFLOWS = 1000;
+/** A task left for a worker that died goes to another one after this long; the SDK's default is 10 s. */
+const STICKY_TIMEOUT = '2 seconds';
 const SHUTDOWN_GRACE = '10 seconds';
 const SHUTDOWN_FORCE = '20 seconds';
 
@@ -80,6 +82,7 @@ async function start(
     reuseV8Context: true,
     maxCachedWorkflows: CACHED_WORKFLOWS,
     maxConcurrentWorkflowTaskPolls: POLLS,
+    stickyQueueScheduleToStartTimeout: STICKY_TIMEOUT,
     shutdownGraceTime: SHUTDOWN_GRACE,
     shutdownForceTime: SHUTDOWN_FORCE,
     ...slots,
