@@ -84,8 +84,9 @@ export class DouyinAccessTokens implements AccessTokens {
       return toAccessToken(await this.#successorOf(known));
     }
     if (this.#lifeMs(known) < REFRESH_AHEAD_MS && !this.#isPaused()) {
-      // Failing is logged where it happens, and the next caller starts it again.
-      this.#successorOf(known).catch(() => undefined);
+      this.#successorOf(known).catch((err: unknown) => {
+        this.#options.logger.warn({ err }, 'access token could not be replaced ahead of its end');
+      });
     }
     return toAccessToken(known);
   }
@@ -141,8 +142,8 @@ export class DouyinAccessTokens implements AccessTokens {
   }
 
   #remember(token: StoredAccessToken): void {
-    // Two reads may overtake each other.
-    if (this.#remembered && this.#remembered.token.generation > token.generation) return;
+    // Two reads may overtake each other. Generations start again in a restored database, times do not.
+    if (this.#remembered && this.#remembered.token.obtainedAt > token.obtainedAt) return;
     this.#remembered = { token, readAtMs: this.#nowMs() };
   }
 
@@ -161,7 +162,11 @@ export class DouyinAccessTokens implements AccessTokens {
 
   async #obtainSuccessor(generation: number): Promise<StoredAccessToken> {
     const { store, timeoutMs } = this.#options;
-    if (this.#isPaused() && this.#pause) throw this.#pause.error;
+    if (this.#pause && this.#isPaused()) {
+      const stored = await this.#readRow();
+      if (stored && stored.generation > generation) return stored;
+      throw this.#pause.error;
+    }
     // Waiting is bounded by the machine's clock: the injected one may stand still.
     const giveUpAt = performance.now() + timeoutMs * FOLLOWER_PATIENCE;
     for (;;) {

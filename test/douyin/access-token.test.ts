@@ -109,7 +109,7 @@ describe('current', () => {
     });
     forward(7_200_000 - 2 * MINUTE_MS);
     expect(await tokens.current()).toEqual(old);
-    await eventually(() => log.lines.some((line) => line.includes('could not be fetched')));
+    await eventually(() => log.lines.some((line) => line.includes('ahead of its end')));
     expect(await tokens.current()).toEqual(old);
     forward(MINUTE_MS + 1);
     await expect(tokens.current()).rejects.toMatchObject({ code: 'douyin.unavailable' });
@@ -123,6 +123,18 @@ describe('current', () => {
     await there.replace(1);
     forward(MINUTE_MS);
     expect((await here.current()).generation).toBe(2);
+  });
+
+  it('goes on with the tokens of a restored database, whose generations are lower', async () => {
+    const tokens = process();
+    await tokens.current();
+    await tokens.replace(1);
+    row.token = null;
+    forward(MINUTE_MS);
+    const again = await tokens.replace(2);
+    expect(again.generation).toBe(1);
+    forward(1000);
+    expect(await tokens.replace(1)).toMatchObject({ generation: 2, expiresAt: new Date(nowMs + 7_200_000) });
   });
 
   it('does without the store for a while once it has a token', async () => {
@@ -245,6 +257,16 @@ describe('a fetch that fails', () => {
     expect(fetches()).toBe(1);
     forward(1000);
     expect((await tokens.current()).generation).toBe(1);
+  });
+
+  it('does not keep a paused process from the token another one fetched', async () => {
+    const [here, there] = [process(), process()];
+    await here.current();
+    forward(7_200_000);
+    simulator.state.addFault({ kind: 'http-5xx-before-effect', endpoints: ['client_token'] });
+    await expect(here.current()).rejects.toMatchObject({ code: 'douyin.unavailable' });
+    const theirs = await there.current();
+    expect(await here.current()).toEqual(theirs);
   });
 
   it('leaves the lease to another process', async () => {
