@@ -43,7 +43,8 @@ export async function run(context: ProcessContext): Promise<void> {
   );
   const parts: Part[] = [];
   try {
-    await refuseBusyPort(environment.HOST, environment.PORT);
+    await refuseBusyPort(environment.HOST, 'PORT', environment.PORT);
+    await refuseBusyPort(environment.HOST, 'METRICS_PORT', environment.METRICS_PORT);
     const embedded = await startEmbedded(context, environment, dataDir, parts, report);
     const env = { ...context.env, ...embedded.env };
     const config = loadConfig(env);
@@ -70,9 +71,7 @@ export async function run(context: ProcessContext): Promise<void> {
     const demo = embedded.simulator
       ? await ensureDemo(config, logger, dataDir, url, embedded.simulator)
       : null;
-    process.stdout.write(
-      welcome(url, embedded.uiUrl, embedded.simulator?.url ?? null, demo, context.env['DATA_DIR']),
-    );
+    process.stdout.write(welcome(url, embedded, demo, context.env['DATA_DIR']));
     await untilStopped(context.stop);
     report('stopping');
   } finally {
@@ -106,10 +105,10 @@ function refuseEmbedding(environment: Environment): void {
   }
 }
 
-async function refuseBusyPort(host: string, port: number): Promise<void> {
+async function refuseBusyPort(host: string, variable: string, port: number): Promise<void> {
   if (port !== 0 && (await findFreePort(port)) !== port) {
     throw new Error(
-      `${host}:${port} is in use; stop what listens there, or start with another PORT, e.g. PORT=${port + 1}`,
+      `${host}:${port} is in use; stop what listens there, or start with another ${variable}, e.g. ${variable}=${port + 1}`,
     );
   }
 }
@@ -118,6 +117,8 @@ interface Embedded {
   /** The variables the embedded parts stand for. */
   readonly env: Record<string, string>;
   readonly uiUrl: string | null;
+  /** Without its password. */
+  readonly databaseAddress: string | null;
   readonly simulator: Simulator | null;
 }
 
@@ -132,6 +133,7 @@ async function startEmbedded(
     SECRETS_KEY: environment.SECRETS_KEY?.join(',') ?? (await ensureSecretsKey(dataDir)),
   };
   let uiUrl: string | null = null;
+  let databaseAddress: string | null = null;
   let simulator: Simulator | null = null;
   const starts = await Promise.allSettled([
     environment.DATABASE_URL === undefined &&
@@ -139,6 +141,8 @@ async function startEmbedded(
         (postgres) => {
           parts.push({ name: 'postgres', stop: () => postgres.stop() });
           env['DATABASE_URL'] = postgres.url;
+          const { host, pathname } = new URL(postgres.url);
+          databaseAddress = `${host}${pathname}`;
         },
       ),
     environment.TEMPORAL_ADDRESS === undefined &&
@@ -177,7 +181,7 @@ async function startEmbedded(
   ]);
   const failed = starts.find((start) => start.status === 'rejected');
   if (failed) throw failed.reason;
-  return { env, uiUrl, simulator };
+  return { env, uiUrl, databaseAddress, simulator };
 }
 
 interface SupervisedChild {
@@ -235,8 +239,7 @@ function superviseChild(
 
 function welcome(
   url: string,
-  uiUrl: string | null,
-  simulatorUrl: string | null,
+  { env, uiUrl, databaseAddress, simulator }: Embedded,
   demo: { readonly shortLink: string } | null,
   givenDataDir: string | undefined,
 ): string {
@@ -245,8 +248,10 @@ function welcome(
     `ready ${url}`,
     '',
     ...(uiUrl ? [`  Temporal 界面 · UI          ${uiUrl}`] : []),
-    ...(simulatorUrl ? [`  抖音模拟器 · simulator      ${simulatorUrl}`] : []),
+    ...(simulator ? [`  抖音模拟器 · simulator      ${simulator.url}`] : []),
     `  接口文档 · API docs         ${url}/docs`,
+    ...(uiUrl ? [`  Temporal                    ${env['TEMPORAL_ADDRESS']}`] : []),
+    ...(databaseAddress ? [`  PostgreSQL                  ${databaseAddress}`] : []),
     '',
     ...(demo
       ? [
