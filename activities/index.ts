@@ -1,4 +1,5 @@
 // Builds the activities a worker runs. What each does is its own file's; here failures get their Temporal form.
+import { asyncLocalStorage } from '@temporalio/activity';
 import type { ActivityDeps } from './deps.ts';
 import { toActivityFailure } from './failure.ts';
 import { fetchOrder, markEnrichmentStuck } from './fetch-order.ts';
@@ -10,17 +11,25 @@ import { sweepStranded } from './sweep-stranded.ts';
 import type { Activities } from './types.ts';
 import { verifyCoupon } from './verify-coupon.ts';
 
+/** How often a running activity says so: a worker that died is noticed by its silence, long before the time-out. */
+const HEARTBEAT_MS = 2000;
+
 /** @returns the activities under the names workflows call them by */
 export function createActivities(deps: ActivityDeps): Activities {
   const activity =
     <Input, Output>(name: string, run: (deps: ActivityDeps, input: Input) => Promise<Output>) =>
     async (input: Input): Promise<Output> => {
+      // Absent where no engine runs it, as in the fast torture tier.
+      const context = asyncLocalStorage.getStore();
+      const heartbeat = setInterval(() => context?.heartbeat(), HEARTBEAT_MS);
       try {
         return await run(deps, input);
       } catch (err) {
         const failure = toActivityFailure(err);
         deps.logger.warn({ activity: name, failure: failure.type, err }, 'activity failed');
         throw failure;
+      } finally {
+        clearInterval(heartbeat);
       }
     };
   return {

@@ -18,10 +18,14 @@ export const FIRST_ENRICHMENT_TRY: LocalActivityOptions = {
   retry: { maximumAttempts: 1 },
 };
 
+/** Activities say every two seconds that they run; a worker silent for this long has died, and another one goes on. */
+const HEARTBEAT_TIMEOUT = '8 seconds';
+
 /** Repeats of an unknown verify: the activity names each delay, Douyin's schedule bounds their number. */
 export const REPEAT: ActivityOptions = {
   taskQueue: TASK_QUEUES.background,
   startToCloseTimeout: '60 seconds',
+  heartbeatTimeout: HEARTBEAT_TIMEOUT,
   retry: { initialInterval: '5 seconds', backoffCoefficient: 1.5, maximumInterval: '1 minute' },
 };
 
@@ -29,11 +33,13 @@ export const REPEAT: ActivityOptions = {
 export const BACKGROUND_STEP: ActivityOptions = {
   taskQueue: TASK_QUEUES.background,
   startToCloseTimeout: '60 seconds',
+  heartbeatTimeout: HEARTBEAT_TIMEOUT,
   retry: { initialInterval: '1 second', backoffCoefficient: 2, maximumInterval: '1 minute' },
 };
 
 /** The token refresh and the sweep run again by their schedule: few retries inside one run. */
 export const SCHEDULED_STEP: ActivityOptions = {
   startToCloseTimeout: '60 seconds',
+  heartbeatTimeout: HEARTBEAT_TIMEOUT,
   retry: { initialInterval: '2 seconds', backoffCoefficient: 2, maximumAttempts: 4 },
 };

@@ -13,6 +13,25 @@ export const REDACTED_FIELDS = [
   'authorization', 'object_id',
 ] as const; // prettier-ignore
 
+const MAX_CAUSES = 5;
+
+/**
+ * An error as the log keeps it. A database error's detail quotes the row it failed on, and its message may quote the
+ * statement: of those only the code and the constraint stay.
+ */
+export function describeError(err: unknown, depth = 0): Record<string, unknown> {
+  if (typeof err !== 'object' || err === null) return { message: typeof err };
+  const { name, message, code, constraint, stack, cause } = err as Record<string, unknown>;
+  const isFromDatabase = 'severity' in err || constraint !== undefined || String(name).endsWith('Exception');
+  return {
+    type: name,
+    ...(code === undefined ? {} : { code }),
+    ...(constraint === undefined ? {} : { constraint }),
+    ...(isFromDatabase ? {} : { message, stack }),
+    ...(cause === undefined || depth >= MAX_CAUSES ? {} : { cause: describeError(cause, depth + 1) }),
+  };
+}
+
 /**
  * @param options.level pino's level names
  * @param options.format `json` for machines, `pretty` for people
@@ -23,6 +42,7 @@ export function createLogger(options: { level: string; format: 'json' | 'pretty'
     base: { process: options.process, pid: process.pid },
     timestamp: () => `,"time":"${new Date().toISOString()}"`,
     formatters: { level: (label) => ({ level: label }) },
+    serializers: { err: describeError },
     redact: { paths: REDACTED_FIELDS.flatMap((field) => [`["${field}"]`, `*["${field}"]`]), censor: '***' },
   };
   return options.format === 'pretty' ? pino(settings, pretty()) : pino(settings);

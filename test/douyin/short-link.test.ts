@@ -3,7 +3,7 @@ import { HttpShortLinks, isPublicAddress, ShortLinkFence } from '../../src/douyi
 import { startSimulator, type ShortLinkVariant, type Simulator } from '../../src/simulator/simulator.ts';
 import { closedPort, httpServer, tcpServer } from './support.ts';
 
-const TIMEOUT_MS = 250;
+const TIMEOUT_MS = 1000;
 
 const cleanups: (() => Promise<void>)[] = [];
 afterEach(async () => {
