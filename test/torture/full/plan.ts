@@ -1,0 +1,351 @@
+// What a torture run will do, drawn from its seed before anything starts: which customers come when with which coupons,
+// how the tills behave, what the nemesis breaks. Nothing in a plan depends on how the run goes. Carrying it out is elsewhere.
+import { SIMULATOR_DEFAULTS } from '../../../src/simulator/defaults.ts';
+import type { OrderInput, ShortLinkVariant } from '../../../src/simulator/order-spec.ts';
+import { Random } from './random.ts';
+
+export interface PlanOptions {
+  readonly seed: string;
+  /** Tokens that tills will use; one token names one verification. */
+  readonly verifications: number;
+  /** Processes ended by SIGKILL. */
+  readonly kills: number;
+  /** Tokens begun per second, on average. */
+  readonly ratePerSecond: number;
+}
+
+export type CouponMode = 'short_link' | 'code' | 'encrypted_code';
+
+/** One till with one token. */
+export interface PlannedTill {
+  readonly till: number;
+  /** Which of the two apps it belongs to. */
+  readonly app: 0 | 1;
+  readonly mode: CouponMode;
+  readonly poiId: string;
+  /** Null in `encrypted_code` mode: the token is the one its prepare returns. */
+  readonly token: string | null;
+  readonly startDelayMs: number;
+  /** Equal requests sent at the same moment. */
+  readonly requests: number;
+  /** The API process asked first, by the first request. */
+  readonly api: 0 | 1;
+  /** Whether the customer opens the order page again before this till scans. */
+  readonly refreshesQr: boolean;
+  /** The till whose prepare this one uses. */
+  readonly preparedBy: number | null;
+  /** What the till names: the order's nth coupon in `code` mode. */
+  readonly couponIndex: number;
+  readonly hasUnknownCode: boolean;
+  /** A till that is told `processing` looks the token up, or sends the same request again. */
+  readonly follow: 'look_up' | 'repeat';
+  /** Requests after which the till gives up; most never do. */
+  readonly patience: number;
+}
+
+export interface Visit {
+  readonly visit: number;
+  readonly scenario: Scenario;
+  readonly atMs: number;
+  readonly order: OrderInput;
+  /** The first coupon is used outside of the gateway: before anything, or this long after the visit began. */
+  readonly usedElsewhereAfterMs: number | 'before' | null;
+  readonly tills: readonly PlannedTill[];
+}
+
+export const KILL_TARGETS = ['api-1', 'api-2', 'worker', 'temporal', 'postgres'] as const;
+export type Target = (typeof KILL_TARGETS)[number];
+
+/** The connections the nemesis can break: each goes through a proxy of its own. */
+export const LINKS = [
+  'api-1:postgres',
+  'api-1:temporal',
+  'api-1:douyin',
+  'api-2:postgres',
+  'api-2:temporal',
+  'api-2:douyin',
+  'worker:postgres',
+  'worker:temporal',
+  'worker:douyin',
+  'tills:api-1',
+  'tills:api-2',
+  'all:short-links',
+] as const;
+export type Link = (typeof LINKS)[number];
+
+/** `stall` holds both directions, `stall_answers` what comes back; what is held arrives late, as in a real network. */
+export type Break = 'cut' | 'stall' | 'stall_answers';
+
+export type Disturbance =
+  | { readonly atMs: number; readonly kind: 'kill'; readonly target: Target; readonly awayMs: number }
+  | { readonly atMs: number; readonly kind: 'pause'; readonly target: Target; readonly durationMs: number }
+  | { readonly atMs: number; readonly kind: Break; readonly link: Link; readonly durationMs: number }
+  | {
+      readonly atMs: number;
+      readonly kind: 'end_access_tokens';
+      readonly how: 'expire' | 'revoke' | 'replace';
+    };
+
+export interface Plan {
+  readonly options: PlanOptions;
+  readonly visits: readonly Visit[];
+  readonly disturbances: readonly Disturbance[];
+  /** The simulator's own seeded faults. */
+  readonly faults: { readonly seed: string; readonly rate: number; readonly maxDelayMs: number };
+  /** When the last visit begins. */
+  readonly lengthMs: number;
+}
+
+const SCENARIOS = {
+  one_till: 44,
+  duplicates: 14,
+  two_tills: 11,
+  one_douyin_token_two_apps: 5,
+  several_coupons: 7,
+  times_card: 9,
+  used_before: 2,
+  used_elsewhere_meanwhile: 4,
+  refunded: 2,
+  expired: 2,
+  wrong_store: 2,
+  not_paid: 1,
+  bad_short_link: 2,
+  unknown_code: 1,
+} as const;
+export type Scenario = keyof typeof SCENARIOS;
+
+const STORES = SIMULATOR_DEFAULTS.stores.map((store) => store.poiId);
+const BAD_LINKS: readonly ShortLinkVariant[] = [
+  'page',
+  'gone',
+  'server_error',
+  'without_object_id',
+  'foreign_host_without_object_id',
+];
+const DAY_S = 86_400;
+
+/** The same options always give the same plan. */
+export function makePlan(options: PlanOptions): Plan {
+  const visits = planVisits(options);
+  const lengthMs = visits.at(-1)?.atMs ?? 0;
+  const disturbances = planDisturbances(options, lengthMs);
+  return {
+    options,
+    visits,
+    disturbances,
+    faults: { seed: `${options.seed} faults`, rate: 0.22, maxDelayMs: 2500 },
+    lengthMs,
+  };
+}
+
+function planVisits({ seed, verifications, ratePerSecond }: PlanOptions): Visit[] {
+  const random = new Random(`${seed} visits`);
+  const visits: Visit[] = [];
+  let tills = 0;
+  let atMs = 0;
+  while (tills < verifications) {
+    const scenario = random.weighted(SCENARIOS);
+    const visit = planVisit(random, seed, { visit: visits.length, scenario, atMs, firstTill: tills });
+    visits.push(visit);
+    tills += visit.tills.length;
+    atMs += Math.round(random.exponential((1000 * visit.tills.length) / ratePerSecond));
+  }
+  return visits;
+}
+
+interface VisitFrame {
+  readonly visit: number;
+  readonly scenario: Scenario;
+  readonly atMs: number;
+  readonly firstTill: number;
+}
+
+function planVisit(random: Random, seed: string, frame: VisitFrame): Visit {
+  const poiId = random.pick(STORES);
+  const tillOf = (number: number, changes: Partial<PlannedTill> = {}): PlannedTill => {
+    const till = frame.firstTill + number;
+    const mode = changes.mode ?? random.pick(['short_link', 'short_link', 'code', 'encrypted_code'] as const);
+    return {
+      till,
+      app: random.chance(0.5) ? 0 : 1,
+      mode,
+      poiId,
+      token: mode === 'encrypted_code' ? null : `till-${seed}-${till}`,
+      startDelayMs: 0,
+      requests: 1,
+      api: random.chance(0.5) ? 0 : 1,
+      refreshesQr: false,
+      preparedBy: null,
+      couponIndex: 0,
+      hasUnknownCode: false,
+      follow: random.chance(0.5) ? 'look_up' : 'repeat',
+      patience: random.chance(0.06) ? random.int(1, 2) : Number.MAX_SAFE_INTEGER,
+      ...changes,
+    };
+  };
+  const { tills, order = {}, usedElsewhereAfterMs = null } = planScenario(random, frame.scenario, tillOf);
+  const { visit, scenario, atMs } = frame;
+  return {
+    visit,
+    scenario,
+    atMs,
+    order: {
+      kind: random.chance(0.2) ? 'voucher' : 'groupon',
+      payAmountFen: random.int(100, 20_000),
+      refusalAs: random.pick(['item', 'item', 'error_code'] as const),
+      ...order,
+    },
+    usedElsewhereAfterMs,
+    tills,
+  };
+}
+
+interface PlannedScenario {
+  readonly tills: readonly PlannedTill[];
+  readonly order?: OrderInput;
+  readonly usedElsewhereAfterMs?: number | 'before';
+}
+
+function planScenario(
+  random: Random,
+  scenario: Scenario,
+  tillOf: (number: number, changes?: Partial<PlannedTill>) => PlannedTill,
+): PlannedScenario {
+  switch (scenario) {
+    case 'one_till':
+      return { tills: [tillOf(0)] };
+    case 'duplicates':
+      return { tills: [tillOf(0, { requests: random.int(2, 5) })] };
+    case 'two_tills':
+      return {
+        tills: [tillOf(0), tillOf(1, { startDelayMs: random.chance(0.5) ? 0 : random.int(0, 3000) })],
+      };
+    case 'one_douyin_token_two_apps': {
+      const first = tillOf(0, { mode: 'encrypted_code', app: 0 });
+      const second = tillOf(1, {
+        mode: 'encrypted_code',
+        app: 1,
+        preparedBy: first.till,
+        startDelayMs: random.chance(0.5) ? 0 : random.int(0, 1500),
+      });
+      return { tills: [first, second] };
+    }
+    case 'several_coupons': {
+      const coupons = random.int(2, 4);
+      const together = random.chance(0.5);
+      const tills = Array.from({ length: coupons }, (_, number) =>
+        tillOf(number, {
+          couponIndex: number,
+          refreshesQr: number > 0,
+          startDelayMs: together ? 0 : number * random.int(500, 4000),
+        }),
+      );
+      return { tills, order: { coupons } };
+    }
+    case 'times_card': {
+      const uses = random.int(1, 3);
+      const together = random.chance(0.5);
+      const tills = Array.from({ length: uses }, (_, number) =>
+        tillOf(number, {
+          refreshesQr: number > 0,
+          startDelayMs: together ? 0 : number * random.int(500, 4000),
+        }),
+      );
+      return { tills, order: { kind: 'times_card', timesCount: random.int(1, 4) } };
+    }
+    case 'used_before':
+      return { tills: [tillOf(0)], usedElsewhereAfterMs: 'before' };
+    case 'used_elsewhere_meanwhile':
+      return { tills: [tillOf(0)], usedElsewhereAfterMs: random.int(0, 3000) };
+    case 'refunded':
+      return {
+        tills: [tillOf(0)],
+        order: { couponStatus: random.pick(['refund_applied', 'refunded', 'refund_failed', 'refunding']) },
+      };
+    case 'expired':
+      // Long ago, so that the plan need not know the time of day.
+      return {
+        tills: [tillOf(0)],
+        order: { startTime: 1_700_000_000, expireTime: 1_700_000_000 + 30 * DAY_S },
+      };
+    case 'wrong_store': {
+      const till = tillOf(0);
+      return { tills: [till], order: { poiIds: STORES.filter((store) => store !== till.poiId) } };
+    }
+    case 'not_paid':
+      return { tills: [tillOf(0)], order: { status: random.pick(['unpaid', 'gifted']) } };
+    case 'bad_short_link':
+      return {
+        tills: [tillOf(0, { mode: 'short_link' })],
+        order: { shortLinkVariant: random.pick(BAD_LINKS) },
+      };
+    case 'unknown_code':
+      return { tills: [tillOf(0, { mode: 'code', hasUnknownCode: true })] };
+  }
+}
+
+const KILL_WEIGHTS: readonly Target[] = [
+  'api-1',
+  'api-2',
+  'worker',
+  'postgres',
+  'api-1',
+  'temporal',
+  'api-2',
+  'worker',
+];
+/** Both APIs are never brought down within this time, so that tills can mostly reach one. */
+const API_GAP_MS = 7000;
+
+function planDisturbances({ seed, kills }: PlanOptions, lengthMs: number): Disturbance[] {
+  const random = new Random(`${seed} nemesis`);
+  // Quiet at both ends: the first customers see a whole gateway, the last faults have their effect under load.
+  const fromMs = Math.min(3000, lengthMs * 0.1);
+  const slotsOf = (count: number) =>
+    Array.from({ length: count }, (_, index) =>
+      Math.round(
+        fromMs + ((lengthMs - fromMs) * (index + 0.1 + 0.8 * random.fraction())) / Math.max(1, count),
+      ),
+    );
+  const bag = Array.from({ length: Math.ceil(kills / KILL_WEIGHTS.length) }, () =>
+    random.shuffled(KILL_WEIGHTS),
+  ).flat();
+  const killed = slotsOf(kills).map((atMs, index): Disturbance => ({
+    atMs,
+    kind: 'kill',
+    target: bag[index] ?? 'worker',
+    awayMs: random.chance(0.3) ? random.int(3000, 8000) : random.int(100, 1500),
+  }));
+  const paused = slotsOf(Math.round(kills * 0.5)).map((atMs): Disturbance => ({
+    atMs,
+    kind: 'pause',
+    target: random.pick(KILL_TARGETS),
+    durationMs: random.chance(0.5) ? random.int(5500, 9000) : random.int(1500, 5000),
+  }));
+  const broken = slotsOf(Math.round(kills * 0.9)).map((atMs): Disturbance => ({
+    atMs,
+    kind: random.pick(['cut', 'stall', 'stall_answers']),
+    link: random.pick(LINKS),
+    durationMs: random.int(300, 6000),
+  }));
+  const tokens = slotsOf(Math.round(kills * 0.3)).map((atMs): Disturbance => ({
+    atMs,
+    kind: 'end_access_tokens',
+    how: random.pick(['expire', 'revoke', 'replace']),
+  }));
+  const ordered = [...killed, ...paused, ...broken, ...tokens].sort((a, b) => a.atMs - b.atMs);
+  return keepOneApiAlive(ordered);
+}
+
+/** Moves what would bring the second API down right after the first onto the one that is down already. */
+function keepOneApiAlive(ordered: readonly Disturbance[]): Disturbance[] {
+  let last: { target: Target; untilMs: number } | null = null;
+  return ordered.map((disturbance) => {
+    if (disturbance.kind !== 'kill' && disturbance.kind !== 'pause') return disturbance;
+    if (!disturbance.target.startsWith('api-')) return disturbance;
+    const target = last !== null && disturbance.atMs < last.untilMs ? last.target : disturbance.target;
+    const downMs = disturbance.kind === 'kill' ? disturbance.awayMs : disturbance.durationMs;
+    last = { target, untilMs: disturbance.atMs + downMs + API_GAP_MS };
+    return { ...disturbance, target };
+  });
+}

@@ -1,0 +1,156 @@
+// The score of a run, as data and as a table. What counts as a violation is the checker's, and the bounds of recovery.
+import { type Findings, isClean } from './checker.ts';
+import type { Ledgers } from './ledgers.ts';
+import { countKills, type DoneDisturbance } from './nemesis.ts';
+import type { Plan } from './plan.ts';
+import { measureRecoveries, openTimesMs, type Part, type Recovery, RECOVERY_BOUNDS_MS } from './recovery.ts';
+
+export interface Score {
+  readonly seed: string;
+  readonly verifications: number;
+  readonly byEnd: Readonly<Record<string, number>>;
+  readonly requests: number;
+  readonly effects: number;
+  readonly faults: Readonly<Record<string, number>>;
+  readonly kills: Readonly<Record<string, number>>;
+  readonly disturbances: Readonly<Record<string, number>>;
+  readonly unexpectedExits: readonly string[];
+  readonly findings: Findings;
+  /** Calls that arrived at Douyin. */
+  readonly prepares: number;
+  readonly verifies: number;
+  /** Tokens that Douyin gave out, and those of them that came back in a verify. */
+  readonly tokensPrepared: number;
+  readonly tokensSent: number;
+  readonly recoveries: readonly Recovery[];
+  readonly openMs: { readonly p50: number; readonly p99: number; readonly longest: number };
+  readonly durationMs: number;
+  readonly folder: string;
+}
+
+export function scoreOf(run: {
+  plan: Plan;
+  ledgers: Ledgers;
+  findings: Findings;
+  disturbances: readonly DoneDisturbance[];
+  unexpectedExits: readonly string[];
+  durationMs: number;
+  folder: string;
+}): Score {
+  const { ledgers, disturbances } = run;
+  const openMs = openTimesMs(ledgers.rows);
+  const quantile = (share: number) =>
+    openMs[Math.min(openMs.length - 1, Math.floor(openMs.length * share))] ?? 0;
+  return {
+    seed: run.plan.options.seed,
+    verifications: ledgers.rows.length,
+    byEnd: tally(ledgers.rows.map((row) => (row.step === 'settled' ? row.verify_status : row.step))),
+    requests: ledgers.client.filter((entry) => entry.kind === 'request').length,
+    effects: ledgers.effects.filter((effect) => effect.verified_by === 'api').length,
+    faults: ledgers.counters.faults,
+    kills: countKills(disturbances),
+    disturbances: tally(disturbances.map(({ disturbance }) => disturbance.kind)),
+    unexpectedExits: run.unexpectedExits,
+    findings: run.findings,
+    prepares: ledgers.counters.calls['prepare'] ?? 0,
+    verifies: ledgers.counters.calls['verify'] ?? 0,
+    tokensPrepared: ledgers.truths.length,
+    tokensSent: ledgers.truths.filter((truth) => truth.sends > 0).length,
+    recoveries: measureRecoveries(disturbances, ledgers.client, ledgers.rows, ledgers.calls),
+    openMs: { p50: quantile(0.5), p99: quantile(0.99), longest: openMs.at(-1) ?? 0 },
+    durationMs: run.durationMs,
+    folder: run.folder,
+  };
+}
+
+/** Zero double, lost, contradicting, left unknown; and every recovery that was measured within its bound. */
+export function isPassed(score: Score): boolean {
+  return isClean(score.findings) && tooSlow(score.recoveries).length === 0;
+}
+
+function tooSlow(recoveries: readonly Recovery[]): readonly Recovery[] {
+  return recoveries.filter(
+    ({ part, nextSuccessMs, inFlightSettledMs }) =>
+      Math.max(nextSuccessMs ?? 0, inFlightSettledMs ?? 0) > RECOVERY_BOUNDS_MS[part],
+  );
+}
+
+/** The table printed at the end of a run. */
+export function showScore(score: Score): string {
+  const { findings } = score;
+  const list = (counts: Readonly<Record<string, number>>) =>
+    Object.entries(counts)
+      .sort(([, a], [, b]) => b - a)
+      .map(([name, count]) => `${name} ${count}`)
+      .join(', ');
+  const sum = (counts: Readonly<Record<string, number>>) =>
+    Object.values(counts).reduce((total, count) => total + count, 0);
+  const lines: [string, string][] = [
+    ['seed', score.seed],
+    ['verifications', `${score.verifications} (${list(score.byEnd)})`],
+    ['requests of tills', String(score.requests)],
+    ['effects at Douyin', String(score.effects)],
+    ['faults', `${sum(score.faults)} of ${Object.keys(score.faults).length} kinds`],
+    ['kills (SIGKILL)', `${sum(score.kills)} (${list(score.kills)})`],
+    ['disturbances', list(score.disturbances)],
+    ['ended by themselves', String(score.unexpectedExits.length)],
+    ['double', String(findings.double.length)],
+    ['lost', String(findings.lost.length)],
+    ['contradictions', String(findings.contradictions.length)],
+    ['misuse', String(findings.misuse.length)],
+    ['still unknown', `${findings.unknown.length} (for an operator ${findings.forOperator.length})`],
+    [
+      'prepare : verify',
+      `${score.tokensPrepared} tokens prepared, ${score.tokensSent} sent; ${score.prepares} and ${score.verifies} calls`,
+    ],
+    ...(Object.keys(RECOVERY_BOUNDS_MS) as Part[]).map((part): [string, string] => [
+      `recovery, ${part}`,
+      showRecovery(score.recoveries, part),
+    ]),
+    [
+      'open until settled',
+      `p50 ${seconds(score.openMs.p50)}, p99 ${seconds(score.openMs.p99)}, longest ${seconds(score.openMs.longest)}`,
+    ],
+    ['took', seconds(score.durationMs)],
+  ];
+  const width = Math.max(...lines.map(([label]) => label.length));
+  const violations = [
+    ...Object.entries(findings).flatMap(([kind, texts]) =>
+      (texts as readonly string[]).map((text) => `${kind}: ${text}`),
+    ),
+    ...tooSlow(score.recoveries).map(
+      ({ part, nextSuccessMs, inFlightSettledMs }) =>
+        `recovery of ${part}: next success ${nextSuccessMs} ms, in flight settled ${inFlightSettledMs} ms`,
+    ),
+  ];
+  return [
+    ...lines.map(([label, value]) => `  ${label.padEnd(width)}  ${value}`),
+    ...(violations.length === 0
+      ? []
+      : ['', ...violations.map((text) => `  ! ${text}`), '', `  ledgers and logs: ${score.folder}`]),
+    '',
+  ].join('\n');
+}
+
+function showRecovery(recoveries: readonly Recovery[], part: Part): string {
+  const ofPart = recoveries.filter((recovery) => recovery.part === part);
+  const longest = (pick: (recovery: Recovery) => number | null) => {
+    const times = ofPart.map(pick).filter((time) => time !== null);
+    return times.length === 0 ? '–' : `${seconds(Math.max(...times))} (of ${times.length})`;
+  };
+  return (
+    `next success ${longest((recovery) => recovery.nextSuccessMs)}, ` +
+    `in flight settled ${longest((recovery) => recovery.inFlightSettledMs)}, ` +
+    `bound ${seconds(RECOVERY_BOUNDS_MS[part])}`
+  );
+}
+
+function seconds(ms: number): string {
+  return `${(ms / 1000).toFixed(1)} s`;
+}
+
+function tally(names: readonly string[]): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const name of names) counts[name] = (counts[name] ?? 0) + 1;
+  return counts;
+}

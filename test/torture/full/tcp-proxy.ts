@@ -1,0 +1,98 @@
+// A TCP proxy whose connections can be cut or stalled. What a stall holds back is delivered when it ends, also when one
+// side has gone meanwhile: late arrivals are part of real networks. It knows nothing of what it carries.
+import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+
+const LOOPBACK = '127.0.0.1';
+
+export type ProxyState = 'open' | 'cut' | 'stall' | 'stall_answers';
+
+interface Pair {
+  readonly caller: Socket;
+  readonly target: Socket;
+}
+
+export class TcpProxy {
+  readonly #targetPort: () => number;
+  readonly #server: Server;
+  readonly #pairs = new Set<Pair>();
+  #state: ProxyState = 'open';
+
+  /** @param targetPort asked at every new connection */
+  constructor(targetPort: () => number) {
+    this.#targetPort = targetPort;
+    this.#server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, (caller) => {
+      this.#join(caller);
+    });
+  }
+
+  async listen(): Promise<void> {
+    await new Promise<void>((resolve, reject) => {
+      this.#server.once('error', reject);
+      this.#server.listen(0, LOOPBACK, resolve);
+    });
+  }
+
+  get port(): number {
+    return (this.#server.address() as AddressInfo).port;
+  }
+
+  get address(): string {
+    return `${LOOPBACK}:${this.port}`;
+  }
+
+  set(state: ProxyState): void {
+    this.#state = state;
+    for (const pair of this.#pairs) {
+      if (state === 'cut') {
+        pair.caller.destroy();
+        pair.target.destroy();
+      } else {
+        this.#regulate(pair);
+      }
+    }
+  }
+
+  async close(): Promise<void> {
+    this.set('cut');
+    await new Promise<void>((resolve) => this.#server.close(() => resolve()));
+  }
+
+  #join(caller: Socket): void {
+    if (this.#state === 'cut') {
+      caller.on('error', () => undefined);
+      caller.resetAndDestroy();
+      return;
+    }
+    const target = connect({ host: LOOPBACK, port: this.#targetPort(), allowHalfOpen: true });
+    caller.setNoDelay(true);
+    target.setNoDelay(true);
+    const pair: Pair = { caller, target };
+    this.#pairs.add(pair);
+    this.#pump(caller, target, pair);
+    this.#pump(target, caller, pair);
+    this.#regulate(pair);
+  }
+
+  #pump(from: Socket, to: Socket, pair: Pair): void {
+    from.on('data', (chunk: Buffer) => {
+      if (!to.write(chunk)) from.pause();
+    });
+    to.on('drain', () => this.#regulate(pair));
+    from.on('end', () => to.end());
+    // Errors are always followed by close; either end that breaks breaks the other.
+    from.on('error', () => to.destroy());
+    from.on('close', () => {
+      if (!to.writableEnded) to.end();
+      if (pair.caller.destroyed && pair.target.destroyed) this.#pairs.delete(pair);
+    });
+  }
+
+  #regulate({ caller, target }: Pair): void {
+    const holdsRequests = this.#state === 'stall';
+    const holdsAnswers = this.#state === 'stall' || this.#state === 'stall_answers';
+    if (holdsRequests || target.writableNeedDrain) caller.pause();
+    else caller.resume();
+    if (holdsAnswers || caller.writableNeedDrain) target.pause();
+    else target.resume();
+  }
+}

@@ -1,0 +1,231 @@
+// A till, as the contract asks tills to behave: one token per coupon, the same request again after an error or silence,
+// asking on while the gateway says `processing`. It writes down everything it sends and hears.
+import http from 'node:http';
+import { setTimeout as delay } from 'node:timers/promises';
+import { parseLosslessly } from '../../../clients/typescript/lossless-json.ts';
+import { createNonce, signRequest } from '../../../clients/typescript/sign.ts';
+import type { ClientLedger, SeenRecord } from './client-ledger.ts';
+import type { PlannedTill } from './plan.ts';
+import type { AppCredentials } from './system.ts';
+
+/** Longer than the gateway's budget in these runs. */
+const REQUEST_TIMEOUT_MS = 6000;
+const FIRST_WAIT_MS = 200;
+const LONGEST_WAIT_MS = 2000;
+const MAX_RETRY_AFTER_MS = 2000;
+
+/** How a token names its coupon in a verify request. */
+export type CouponName =
+  { readonly short_link: string } | { readonly code: string } | { readonly encrypted_code: string };
+
+export type Heard =
+  | { readonly kind: 'record'; readonly record: SeenRecord }
+  | { readonly kind: 'error'; readonly status: number; readonly code: string; readonly retryAfterMs: number }
+  /** Douyin's own words, from the prepare endpoint. */
+  | { readonly kind: 'passed_on'; readonly body: unknown }
+  | { readonly kind: 'nothing' };
+
+export interface TillDeps {
+  readonly apps: readonly [AppCredentials, AppCredentials];
+  /** `host:port` of the proxies in front of the API processes. */
+  readonly apiAddresses: readonly [string, string];
+  readonly ledger: ClientLedger;
+  /** Aborted when the run is over: tills stop asking. */
+  readonly closing: AbortSignal;
+}
+
+export interface Asked {
+  readonly till: number;
+  readonly app: 0 | 1;
+  readonly token: string;
+}
+
+/** Sends the same request until the gateway says how it ended, the till loses patience, or the run is over. */
+export async function redeem(
+  deps: TillDeps,
+  till: PlannedTill,
+  token: string,
+  coupon: CouponName,
+  firstApi: 0 | 1,
+): Promise<void> {
+  const asked: Asked = { till: till.till, app: till.app, token };
+  const body = JSON.stringify({
+    poi_id: till.poiId,
+    ...coupon,
+    verify_token: token,
+    extra: { device_id: `till-${till.till}` },
+  });
+  let api = firstApi;
+  let isProcessing = false;
+  for (let attempt = 1; attempt <= till.patience && !deps.closing.aborted; attempt += 1) {
+    const heard: Heard =
+      isProcessing && till.follow === 'look_up'
+        ? await lookUp(deps, asked, api)
+        : await ask(deps, { ...asked, operation: 'verify' }, api, 'POST', '/v1/open/coupons/verify', body);
+    if (isOver(heard)) return;
+    isProcessing = heard.kind === 'record';
+    // Another process may be well when one is not.
+    if (heard.kind === 'nothing') api = api === 0 ? 1 : 0;
+    const backoffMs = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 1.6 ** (attempt - 1));
+    const askedToWaitMs = heard.kind === 'error' ? Math.min(heard.retryAfterMs, MAX_RETRY_AFTER_MS) : 0;
+    await delay(backoffMs + askedToWaitMs, undefined, { signal: deps.closing }).catch(() => undefined);
+  }
+}
+
+function isOver(heard: Heard): boolean {
+  if (heard.kind === 'record') return heard.record.verify_status !== 'processing';
+  return heard.kind === 'error' && heard.status < 500 && heard.status !== 429 && heard.status !== 404;
+}
+
+export function lookUp(deps: TillDeps, asked: Asked, api: 0 | 1): Promise<Heard> {
+  const path = `/v1/open/coupons/verifications/${encodeURIComponent(asked.token)}`;
+  return ask(deps, { ...asked, operation: 'look_up' }, api, 'GET', path, '');
+}
+
+/**
+ * Prepares through the gateway, as a till in `encrypted_code` mode does before it verifies.
+ * @returns null when Douyin lists no coupon, or the till gave up
+ */
+export async function prepare(
+  deps: TillDeps,
+  till: PlannedTill,
+  coupon: { readonly short_link: string } | { readonly code: string },
+  couponIndex: number,
+): Promise<{ readonly token: string; readonly encryptedCode: string } | null> {
+  const body = JSON.stringify({ poi_id: till.poiId, ...coupon });
+  const request = { till: till.till, app: till.app, token: '', operation: 'prepare' } as const;
+  let { api } = till;
+  for (let attempt = 1; attempt <= Math.min(till.patience, 25) && !deps.closing.aborted; attempt += 1) {
+    const heard = await ask(deps, request, api, 'POST', '/v1/open/coupons/prepare', body);
+    if (heard.kind === 'passed_on') {
+      const prepared = readPrepared(heard.body, couponIndex);
+      if (prepared !== 'again') return prepared;
+    } else if (isOver(heard)) {
+      return null;
+    }
+    if (heard.kind === 'nothing') api = api === 0 ? 1 : 0;
+    await delay(Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 1.6 ** (attempt - 1)), undefined, {
+      signal: deps.closing,
+    }).catch(() => undefined);
+  }
+  return null;
+}
+
+/** Codes with which Douyin says that asking again may help; a bent answer is asked again as well. */
+const FINAL_PREPARE_CODES = new Set([
+  '1212', '1221', '1228', '1241', '1250', '1263', '1265', '3000002', '3100101', '45005117', '2119006', '2119007',
+]); // prettier-ignore
+
+function readPrepared(
+  body: unknown,
+  couponIndex: number,
+): { token: string; encryptedCode: string } | null | 'again' {
+  const { data } = body as {
+    data?: {
+      error_code?: unknown;
+      verify_token?: unknown;
+      certificates?: { encrypted_code?: unknown; status?: unknown }[];
+    };
+  };
+  if (FINAL_PREPARE_CODES.has(String(data?.error_code))) return null;
+  if (!Array.isArray(data?.certificates)) return 'again';
+  const usable = data.certificates.filter((certificate) => String(certificate.status) === '1');
+  if (usable.length === 0) return null;
+  const chosen = usable[Math.min(couponIndex, usable.length - 1)];
+  if (typeof data.verify_token !== 'string' || data.verify_token === '') return 'again';
+  if (typeof chosen?.encrypted_code !== 'string' || chosen.encrypted_code === '') return 'again';
+  return { token: data.verify_token, encryptedCode: chosen.encrypted_code };
+}
+
+async function ask(
+  deps: TillDeps,
+  request: Asked & { readonly operation: 'verify' | 'look_up' | 'prepare' },
+  api: 0 | 1,
+  method: 'GET' | 'POST',
+  path: string,
+  body: string,
+): Promise<Heard> {
+  const { clientKey, secret } = deps.apps[request.app];
+  const signed = await signRequest({
+    clientKey,
+    secret,
+    timestamp: String(Math.floor(Date.now() / 1000)),
+    nonce: createNonce(),
+    method,
+    requestTarget: path,
+    body,
+  });
+  const number = deps.ledger.begin({ ...request, api });
+  try {
+    const answer = await send(deps.apiAddresses[api], method, path, body, signed.headers);
+    const parsed = parseLosslessly(answer.text) as {
+      data?: SeenRecord;
+      error?: { code?: string };
+    };
+    const code = parsed.error?.code ?? null;
+    const record = answer.status === 200 && request.operation !== 'prepare' ? (parsed.data ?? null) : null;
+    deps.ledger.end({
+      kind: 'answer',
+      request: number,
+      status: answer.status,
+      code,
+      record: record && pickSeen(record),
+    });
+    if (answer.status === 200 && request.operation === 'prepare') return { kind: 'passed_on', body: parsed };
+    if (record) return { kind: 'record', record };
+    return { kind: 'error', status: answer.status, code: code ?? '', retryAfterMs: answer.retryAfterMs };
+  } catch (err) {
+    const cause = String((err as { code?: unknown }).code ?? (err as { name?: unknown }).name ?? err);
+    deps.ledger.end({ kind: 'no_answer', request: number, cause });
+    return { kind: 'nothing' };
+  }
+}
+
+function pickSeen(record: SeenRecord): SeenRecord {
+  const { id, verify_status, verify_token, error_code, verify_id, certificate_id } = record;
+  return { id, verify_status, verify_token, error_code, verify_id, certificate_id };
+}
+
+function send(
+  address: string,
+  method: string,
+  path: string,
+  body: string,
+  headers: Readonly<Record<string, string>>,
+): Promise<{ status: number; text: string; retryAfterMs: number }> {
+  const [host, port] = address.split(':');
+  return new Promise((resolve, reject) => {
+    const request = http.request(
+      {
+        host,
+        port,
+        method,
+        path,
+        agent: false,
+        signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
+        headers: {
+          ...headers,
+          ...(body === ''
+            ? {}
+            : { 'Content-Type': 'application/json', 'Content-Length': String(Buffer.byteLength(body)) }),
+        },
+      },
+      (response) => {
+        const chunks: Buffer[] = [];
+        response.on('data', (chunk: Buffer) => chunks.push(chunk));
+        response.once('error', reject);
+        response.once('end', () => {
+          if (!response.complete) return;
+          const retryAfter = Number(response.headers['retry-after'] ?? 0);
+          resolve({
+            status: response.statusCode ?? 0,
+            text: Buffer.concat(chunks).toString('utf8'),
+            retryAfterMs: Number.isFinite(retryAfter) ? retryAfter * 1000 : 0,
+          });
+        });
+      },
+    );
+    request.once('error', reject);
+    request.end(body);
+  });
+}
