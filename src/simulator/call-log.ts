@@ -22,6 +22,8 @@ export interface CallEntry {
   httpStatus: number | null;
   /** Douyin's error code in the answer that was sent; null when none was. */
   answerCode: number | null;
+  /** From the request's arrival to its end, milliseconds; null while it is open. */
+  durationMs: number | null;
 }
 
 export interface CallCounters {
@@ -37,6 +39,8 @@ export class CallLog {
   #ring: CallEntry[] = [];
   #counters = emptyCounters();
   #inFlight = perEndpoint();
+  /** Calls that go on, with the moment they began. */
+  readonly #open = new Map<CallEntry, number>();
   #sequence = 0;
   readonly #capacity: number;
 
@@ -58,7 +62,9 @@ export class CallLog {
       outcome: 'open',
       httpStatus: null,
       answerCode: null,
+      durationMs: null,
     };
+    this.#open.set(entry, performance.now());
     this.#ring[(this.#sequence - 1) % this.#capacity] = entry;
     const counters = this.#counters;
     counters.total += 1;
@@ -80,8 +86,11 @@ export class CallLog {
   }
 
   end(entry: CallEntry, outcome: CallOutcome): void {
-    if (entry.outcome !== 'open') return;
+    const begunAt = this.#open.get(entry);
+    if (begunAt === undefined) return;
+    this.#open.delete(entry);
     entry.outcome = outcome;
+    entry.durationMs = performance.now() - begunAt;
     this.#counters.inFlight -= 1;
     this.#inFlight[entry.endpoint] -= 1;
   }

@@ -187,6 +187,7 @@ describe('ledger, calls, counters and truth', () => {
       outcome: 'answered',
       http_status: 200,
       answer_code: 0,
+      duration_ms: expect.any(Number),
     });
     const latest = await json<{ calls: { sequence: number }[] }>(douyin, 'GET', '/calls/latest');
     expect(latest.calls.map((call) => call.sequence)).toEqual([5, 4, 3, 2, 1]);
