@@ -1,5 +1,5 @@
 // One enrichment try: reads the order and the coupon at Douyin and stores them. It never touches the verdict.
-import { ApplicationFailure, Context } from '@temporalio/activity';
+import { ApplicationFailure } from '@temporalio/common';
 import { AppError } from '../src/domain/errors.ts';
 import type { Certificate } from '../src/domain/coupon.ts';
 import type { OrderDetails } from '../src/domain/enrichment.ts';
@@ -8,7 +8,7 @@ import type { ActivityDeps } from './deps.ts';
 
 export async function fetchOrder(
   deps: ActivityDeps,
-  input: { readonly verificationId: number; readonly retryDelaysMs: readonly number[] },
+  input: { readonly verificationId: number },
 ): Promise<void> {
   const verification = await deps.db.run((repositories) =>
     repositories.verifications.findById(input.verificationId),
@@ -19,7 +19,7 @@ export async function fetchOrder(
 
   const [order, certificate] = await Promise.all([
     ask(() => deps.douyin.findOrder(verification.orderId), '抖音尚未显示该订单'),
-    ask(() => deps.douyin.getCertificate(verification.encryptedCode), '抖音尚未显示该券'),
+    ask(() => deps.douyin.getCertificate(verification.encryptedCode, 'enrichment'), '抖音尚未显示该券'),
   ]);
   const missing = [order, certificate]
     .filter((answer) => answer.kind === 'missing')
@@ -55,12 +55,7 @@ export async function fetchOrder(
       deps.clock.now(),
     ),
   );
-  const delayMs = input.retryDelaysMs[Context.current().info.attempt - 1];
-  throw ApplicationFailure.create({
-    type: 'enrichment.incomplete',
-    message: reason,
-    ...(delayMs === undefined ? {} : { nextRetryDelay: delayMs }),
-  });
+  throw ApplicationFailure.create({ type: 'enrichment.incomplete', message: reason });
 }
 
 /** Ends the automatic tries of one enrichment; operators see it, and `retryNow` opens it again. */

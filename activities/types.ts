@@ -49,10 +49,7 @@ export interface Activities {
    * One enrichment try: reads order and coupon, stores them. Fails with `enrichment.incomplete` when Douyin does not
    * show them yet or cannot be asked.
    */
-  fetchOrder(input: {
-    readonly verificationId: number;
-    readonly retryDelaysMs: readonly number[];
-  }): Promise<void>;
+  fetchOrder(input: { readonly verificationId: number }): Promise<void>;
   markEnrichmentStuck(input: { readonly verificationId: number; readonly reason: string }): Promise<void>;
 
   /** Refreshes Douyin's access token when less than a third of its life is left. */

@@ -29,6 +29,14 @@ export const REPEAT: ActivityOptions = {
   retry: { initialInterval: '5 seconds', backoffCoefficient: 1.5, maximumInterval: '1 minute' },
 };
 
+/** One enrichment try: the workflow keeps the time between tries, so that an operator's signal can cut it short. */
+export const ENRICHMENT_TRY: ActivityOptions = {
+  taskQueue: TASK_QUEUES.background,
+  startToCloseTimeout: '60 seconds',
+  heartbeatTimeout: HEARTBEAT_TIMEOUT,
+  retry: { maximumAttempts: 1 },
+};
+
 /** Everything else off the till's path: retried until it works, each attempt bounded. */
 export const BACKGROUND_STEP: ActivityOptions = {
   taskQueue: TASK_QUEUES.background,

@@ -11,7 +11,7 @@ import {
 } from '@temporalio/workflow';
 import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
 import type { Activities } from '../activities/types.ts';
-import { BACKGROUND_STEP } from './activity-options.ts';
+import { BACKGROUND_STEP, ENRICHMENT_TRY } from './activity-options.ts';
 import {
   type EnrichOrderInput,
   type EnrichOrderResult,
@@ -27,6 +27,10 @@ const DAILY = '1 day';
 
 export const retryNow = defineSignal(RETRY_NOW_SIGNAL);
 
+const { fetchOrder } = proxyActivities<Activities>({
+  ...ENRICHMENT_TRY,
+  summary: '补全订单 · read the order and store it',
+});
 const { markEnrichmentStuck } = proxyActivities<Activities>({
   ...BACKGROUND_STEP,
   summary: '标记为卡住 · mark as stuck',
@@ -41,34 +45,53 @@ export async function EnrichOrder(input: EnrichOrderInput): Promise<EnrichOrderR
     },
     { description: '立即重试补全订单；多按无害 · try the enrichment again now; pressing twice is harmless' },
   );
-  const { fetchOrder } = proxyActivities<Activities>({
-    ...BACKGROUND_STEP,
-    // Attempt n is followed by the activity's nth delay; after the last it is stuck.
-    retry: { ...BACKGROUND_STEP.retry, maximumAttempts: input.retryDelaysMs.length + 1 },
-    summary: '补全订单 · read the order and store it',
-  });
 
-  for (;;) {
+  upsertSearchAttributes([{ key: ENRICHMENT_STATUS, value: 'pending' }]);
+  for (let failedTries = 0; ;) {
     isWoken = false;
-    upsertSearchAttributes([{ key: ENRICHMENT_STATUS, value: 'pending' }]);
     setCurrentDetails('正在向抖音读取订单 · reading the order at Douyin');
-    try {
-      await fetchOrder({ verificationId: input.verificationId, retryDelaysMs: input.retryDelaysMs });
-      break;
-    } catch (err) {
-      if (isCancellation(err)) throw err;
-      const reason = err instanceof Error && err.cause instanceof Error ? err.cause.message : String(err);
-      await markEnrichmentStuck({ verificationId: input.verificationId, reason });
+    const failure = await tryOnce(input.verificationId);
+    if (failure === null) break;
+    const delayMs = input.retryDelaysMs[failedTries];
+    failedTries += 1;
+    if (delayMs === undefined) {
+      await markEnrichmentStuck({ verificationId: input.verificationId, reason: failure });
       upsertSearchAttributes([{ key: ENRICHMENT_STATUS, value: 'stuck' }]);
-      setCurrentDetails(
-        `**卡住**（自 ${new Date().toISOString()}）：${reason}。请先排除原因，再发送信号 \`${RETRY_NOW_SIGNAL}\`；` +
-          `否则每天自动重试一次。\n\n` +
-          `**Stuck**: fix the cause, then send the signal \`${RETRY_NOW_SIGNAL}\`; otherwise it is tried once a day.`,
-      );
-      await condition(() => isWoken, DAILY);
+      setCurrentDetails(describeStuck(failure));
+    } else {
+      setCurrentDetails(describeWaiting(failure, failedTries, delayMs));
     }
+    if (await condition(() => isWoken, delayMs ?? DAILY)) failedTries = 0;
+    if (delayMs === undefined) upsertSearchAttributes([{ key: ENRICHMENT_STATUS, value: 'pending' }]);
   }
   upsertSearchAttributes([{ key: ENRICHMENT_STATUS, value: 'success' }]);
   setCurrentDetails('订单数据已补全 · completed');
   return { enrichmentStatus: 'success' };
+}
+
+/** @returns why the order could not be completed, or null when it was */
+async function tryOnce(verificationId: number): Promise<string | null> {
+  try {
+    await fetchOrder({ verificationId });
+    return null;
+  } catch (err) {
+    if (isCancellation(err)) throw err;
+    return err instanceof Error && err.cause instanceof Error ? err.cause.message : String(err);
+  }
+}
+
+function describeWaiting(reason: string, failedTries: number, delayMs: number): string {
+  return (
+    `第 ${failedTries} 次补全未成：${reason}。${Math.ceil(delayMs / 1000)} 秒后重试；` +
+    `发送信号 \`${RETRY_NOW_SIGNAL}\` 可立即重试。\n\n` +
+    `Try ${failedTries} did not complete; tried again in ${Math.ceil(delayMs / 1000)} s, or at once with \`${RETRY_NOW_SIGNAL}\`.`
+  );
+}
+
+function describeStuck(reason: string): string {
+  return (
+    `**卡住**（自 ${new Date().toISOString()}）：${reason}。请先排除原因，再发送信号 \`${RETRY_NOW_SIGNAL}\`；` +
+    `否则每天自动重试一次。\n\n` +
+    `**Stuck**: fix the cause, then send the signal \`${RETRY_NOW_SIGNAL}\`; otherwise it is tried once a day.`
+  );
 }

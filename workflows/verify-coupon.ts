@@ -162,7 +162,7 @@ function report(waiting: Waiting): void {
 /** The first try here, off the reply path; a child with durable retries only if it did not complete. */
 async function enrich(input: VerifyCouponInput): Promise<'success' | 'pending'> {
   try {
-    await fetchOrder({ verificationId: input.verificationId, retryDelaysMs: input.enrichRetryDelaysMs });
+    await fetchOrder({ verificationId: input.verificationId });
     return 'success';
   } catch (err) {
     if (isCancellation(err)) throw err;
