@@ -89,14 +89,28 @@ describe('the log', () => {
     expect(JSON.parse(line)).toMatchObject({ harmless: '***' });
   });
 
-  it('keeps an error’s message, stack and cause for operators', async () => {
+  it('keeps an error’s message, stack and causes for operators', async () => {
     const [line = ''] = await logged(
       `logger.error({ err: new Error('outer', { cause: new Error('inner') }) }, 'failed');`,
       JSON_FORMAT,
     );
     expect(JSON.parse(line)).toMatchObject({
       level: 'error',
-      err: { message: expect.stringContaining('outer'), stack: expect.stringContaining('inner') },
+      err: { message: 'outer', stack: expect.stringContaining('outer'), cause: { message: 'inner' } },
+    });
+  });
+
+  it('keeps of a database error what went wrong, and nothing of the row', async () => {
+    const [line = ''] = await logged(
+      `const err = Object.assign(new Error('duplicate key (verify_token)=(${SENSITIVE})'), {
+         severity: 'ERROR', code: '23505', constraint: 'verifications__verify_id', detail: '${SENSITIVE}',
+       });
+       logger.error({ err: new Error('not stored', { cause: err }) }, 'failed');`,
+      JSON_FORMAT,
+    );
+    expect(line).not.toContain(SENSITIVE);
+    expect(JSON.parse(line)).toMatchObject({
+      err: { message: 'not stored', cause: { code: '23505', constraint: 'verifications__verify_id' } },
     });
   });
 });
