@@ -34,6 +34,8 @@ export async function verifyCoupon(deps: ActivityDeps, key: VerificationKey): Pr
     if (progress.next === 'look_up') return progress;
   }
 
+  // Had ready before the send is counted, so that what is counted goes out at once. Without one verify says why.
+  await deps.accessTokens.current().catch(() => undefined);
   const counted = await deps.db.run((repositories) =>
     repositories.verifications.countSend(row, deps.clock.now()),
   );
