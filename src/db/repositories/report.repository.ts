@@ -3,6 +3,7 @@ import type { EntityManager } from '@mikro-orm/postgresql';
 import type { ReportPeriod } from '../../domain/report-period.ts';
 import type { Verification, VerifyStatus } from '../../domain/verification.ts';
 import { VerificationEntity } from '../entities/verification.entity.ts';
+import { readRows } from '../read-row.ts';
 import { rowsOf } from '../statement.ts';
 
 export interface VerificationFilter extends ReportPeriod {
@@ -77,7 +78,7 @@ export class ReportRepository {
       `select * from verifications v where ${where.sql} order by created_at desc, id desc limit ? offset ?`,
       [...where.parameters, window.limit, window.offset ?? 0],
     );
-    return rows.map((row) => this.#map(row));
+    return this.#read(rows);
   }
 
   async countVerifications(filter: VerificationFilter): Promise<number> {
@@ -160,7 +161,7 @@ export class ReportRepository {
     const counted = await rowsOf(this.#em, `select count(*) as total from verifications where ${where}`, [
       status,
     ]);
-    return { verifications: rows.map((row) => this.#map(row)), total: Number(counted[0]?.['total']) };
+    return { verifications: this.#read(rows), total: Number(counted[0]?.['total']) };
   }
 
   /**
@@ -190,11 +191,14 @@ export class ReportRepository {
        where asked.id = any(?::bigint[])`,
       [ids],
     );
-    return new Map(rows.map(({ asked_id: askedId, ...row }) => [Number(askedId), this.#map(row)]));
+    const used = this.#read(rows);
+    return new Map(
+      rows.flatMap((row, position) => (used[position] ? [[Number(row['asked_id']), used[position]]] : [])),
+    );
   }
 
-  #map(columns: Record<string, unknown>): Verification {
-    return this.#em.map(VerificationEntity, columns) as Verification;
+  #read(rows: readonly Record<string, unknown>[]): readonly Verification[] {
+    return readRows(this.#em, VerificationEntity, rows) as readonly Verification[];
   }
 }
 

@@ -61,29 +61,46 @@ export function xlsxStream(table: Table): Readable {
 }
 
 async function* writeSheet(table: Table): AsyncGenerator<string> {
-  const header = table.columns.map((column) => textCell(column, STYLE.header)).join('');
+  const letters = table.columns.map((_, position) => columnLetters(position));
+  const header = table.columns.map((column, position) =>
+    textCell(`${letters[position]}1`, column, STYLE.header),
+  );
   // The header stays in sight.
   yield (
     `${XML}<worksheet xmlns="${SHEET}"><sheetViews><sheetView workbookViewId="0">` +
     `<pane ySplit="1" topLeftCell="A2" activePane="bottomLeft" state="frozen"/></sheetView></sheetViews>` +
-    `<sheetData><row>${header}</row>`
+    `<sheetData><row r="1">${header.join('')}</row>`
   );
-  let rows = 0;
+  let rowNumber = 1;
   for await (const batch of table.batches) {
-    rows += batch.length;
-    if (rows > MAX_XLSX_ROWS) throw new Error('More rows than a sheet holds');
-    if (batch.length > 0) yield batch.map((row) => `<row>${row.map(writeCell).join('')}</row>`).join('');
+    if (rowNumber + batch.length > MAX_XLSX_ROWS + 1) throw new Error('More rows than a sheet holds');
+    const rows = batch.map((cells) => {
+      rowNumber += 1;
+      const written = cells.map((cell, position) => writeCell(`${letters[position]}${rowNumber}`, cell));
+      return `<row r="${rowNumber}">${written.join('')}</row>`;
+    });
+    if (rows.length > 0) yield rows.join('');
   }
   yield '</sheetData></worksheet>';
 }
 
-function writeCell(cell: Cell): string {
-  if (cell === null || cell === '') return '<c/>';
-  return typeof cell === 'number' ? `<c s="${STYLE.number}"><v>${cell}</v></c>` : textCell(cell, STYLE.text);
+/** `A` to `Z`, then `AA` and on. */
+function columnLetters(position: number): string {
+  const rest = Math.floor(position / 26);
+  return (rest === 0 ? '' : columnLetters(rest - 1)) + String.fromCharCode(65 + (position % 26));
 }
 
-function textCell(text: string, style: number): string {
-  return `<c s="${style}" t="inlineStr"><is><t xml:space="preserve">${escapeXml(text.slice(0, MAX_CELL_LENGTH))}</t></is></c>`;
+/** An empty cell is left out; its place is in the others' addresses. */
+function writeCell(address: string, cell: Cell): string {
+  if (cell === null || cell === '') return '';
+  return typeof cell === 'number'
+    ? `<c r="${address}" s="${STYLE.number}"><v>${cell}</v></c>`
+    : textCell(address, cell, STYLE.text);
+}
+
+function textCell(address: string, text: string, style: number): string {
+  const content = escapeXml(text.slice(0, MAX_CELL_LENGTH));
+  return `<c r="${address}" s="${style}" t="inlineStr"><is><t xml:space="preserve">${content}</t></is></c>`;
 }
 
 const XML_ENTITIES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;' };
