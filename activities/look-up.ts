@@ -30,7 +30,7 @@ export interface LookedUp {
 export async function lookUp(deps: ActivityDeps, verification: Verification): Promise<LookedUp> {
   let certificateId = verification.certificateId;
   try {
-    const certificate = await deps.douyin.getCertificate(verification.encryptedCode);
+    const certificate = await deps.douyin.getCertificate(verification.encryptedCode, 'look_up');
     certificateId = certificate?.certificateId || certificateId;
     const recordedUses =
       certificateId === '' ? [] : await readRecordedUses(deps, verification, certificateId, certificate);

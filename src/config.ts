@@ -1,6 +1,7 @@
 // The environment, parsed once into a frozen Config. The only reader of process.env.
 // Embedded parts under `start` fill the gaps by passing variables on; nothing else has a default address.
 import { z } from 'zod';
+import { PUBLISHED_CALLS_PER_SECOND } from './douyin/call-budget.ts';
 import { Secret } from './observability/secret.ts';
 
 const MIN_PORT = 0;
@@ -38,6 +39,21 @@ function isBase64OfLength(value: string, bytes: number): boolean {
 /** Douyin's schedule for repeating a verify: once soon (a cut line is common), then 5 × 5 s and 8 × 40 s, 14 in all. */
 const DEFAULT_REPEAT_DELAYS_MS = [1000, ...Array<number>(5).fill(5000), ...Array<number>(8).fill(40_000)];
 
+/** `endpoint=calls,endpoint=calls`: what a merchant's own quota is where it differs from Douyin's published one. */
+const callsPerSecond = commaList.transform((pairs, context) => {
+  const rates: Record<string, number> = { ...PUBLISHED_CALLS_PER_SECOND };
+  for (const pair of pairs) {
+    const [, endpoint = '', calls = ''] = /^(\w+)=(\d{1,5})$/.exec(pair) ?? [];
+    if (!(endpoint in PUBLISHED_CALLS_PER_SECOND) || Number(calls) < 1) {
+      const names = Object.keys(PUBLISHED_CALLS_PER_SECOND).join(', ');
+      context.addIssue(`must be a comma list of name=calls per second; the names are ${names}`);
+      return z.NEVER;
+    }
+    rates[endpoint] = Number(calls);
+  }
+  return rates;
+});
+
 const timeZone = text.refine(
   (value) => Intl.supportedValuesOf('timeZone').includes(value) || value === 'UTC',
   {
@@ -64,6 +80,9 @@ const environmentSchema = z.object({
   DOUYIN_ACCOUNT_ID: text.optional(),
   DOUYIN_TIMEOUT_MS: positiveMs(60_000).default(3000),
   DOUYIN_REPEAT_DELAYS_MS: delayList(3_600_000, 14).default(DEFAULT_REPEAT_DELAYS_MS),
+  DOUYIN_CALLS_PER_SECOND: callsPerSecond.default({ ...PUBLISHED_CALLS_PER_SECOND }),
+  DOUYIN_QUOTA_SHARES: z.coerce.number().int().min(1).max(1000).default(2),
+  DOUYIN_SLOW_DOWN_MS: positiveMs(300_000).default(1000),
   SHORT_LINK_HOSTS: commaList.default(['v.douyin.com', '*.iesdouyin.com', '*.douyin.com']),
   SECRETS_KEY: keys.optional(),
   VERIFY_BUDGET_MS: positiveMs(60_000).default(8000),
@@ -155,6 +174,8 @@ function buildConfig(environment: Environment) {
       clientSecret: new Secret(given.DOUYIN_CLIENT_SECRET),
       accountId: given.DOUYIN_ACCOUNT_ID,
       timeoutMs: given.DOUYIN_TIMEOUT_MS,
+      callsPerSecond: shareOf(given.DOUYIN_CALLS_PER_SECOND, given.DOUYIN_QUOTA_SHARES),
+      slowDownMs: given.DOUYIN_SLOW_DOWN_MS,
       shortLinkHosts: given.SHORT_LINK_HOSTS,
     },
     verification: {
@@ -169,6 +190,10 @@ function buildConfig(environment: Environment) {
     report: { timeZone: given.REPORT_TIMEZONE },
     log: { level: given.LOG_LEVEL, format: given.LOG_FORMAT ?? (process.stdout.isTTY ? 'pretty' : 'json') },
   } as const);
+}
+
+function shareOf(rates: Readonly<Record<string, number>>, shares: number): Record<string, number> {
+  return Object.fromEntries(Object.entries(rates).map(([endpoint, rate]) => [endpoint, rate / shares]));
 }
 
 function deepFreeze<T>(value: T): T {

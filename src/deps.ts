@@ -4,10 +4,12 @@ import type { ActivityDeps } from '../activities/deps.ts';
 import { createActivities } from '../activities/index.ts';
 import type { Activities } from '../activities/types.ts';
 import type { Config } from './config.ts';
+import { createDatabasePauseStore } from './db/database-pause-store.ts';
 import { createDatabaseTokenStore } from './db/database-token-store.ts';
 import { openOrm } from './db/mikro-orm.config.ts';
 import { createDatabase, type Database } from './db/unit-of-work.ts';
 import { DouyinAccessTokens } from './douyin/access-token.ts';
+import { CallBudget, MAX_BACKGROUND_CALLS } from './douyin/call-budget.ts';
 import { HttpDouyin } from './douyin/client.ts';
 import { HttpShortLinks } from './douyin/short-link.ts';
 import type { Logger } from './observability/logger.ts';
@@ -72,11 +74,26 @@ export async function openCore(config: Config, logger: Logger): Promise<Core> {
     timeoutMs: config.douyin.timeoutMs,
     logger,
   });
+  metrics.watchAccessToken(() => accessTokens.status());
+  const budget = new CallBudget({
+    callsPerSecond: config.douyin.callsPerSecond,
+    firstPauseMs: config.douyin.slowDownMs,
+    store: createDatabasePauseStore(orm),
+    logger,
+    onGivenUp: (call) => metrics.countGivenUpCall(call),
+  });
+  metrics.watchDouyinPauses(() => budget.remainingPausesMs());
+  // Pauses outlive a restart; waiting for them is not worth holding the start up.
+  void budget.refresh();
   const douyin = new HttpDouyin({
     baseUrl: config.douyin.baseUrl,
     accountId: config.douyin.accountId,
     timeoutMs: config.douyin.timeoutMs,
     tokens: accessTokens,
+    // A request makes one call at a time, and prepares come beside verifications: the till's calls find a connection
+    // whatever the others hold.
+    connections: 2 * config.verification.maxInFlight + MAX_BACKGROUND_CALLS,
+    budget,
     logger,
     onCall: (call) => metrics.observeDouyinCall(call),
   });

@@ -6,6 +6,7 @@ import type { Logger } from '../observability/logger.ts';
 import { AccessTokenEntity } from './entities/access-token.entity.ts';
 import { AppEntity, AppSecretEntity } from './entities/app.entity.ts';
 import { AuditEntryEntity } from './entities/audit-entry.entity.ts';
+import { DouyinPauseEntity } from './entities/douyin-pause.entity.ts';
 import { RequestNonceEntity } from './entities/request-nonce.entity.ts';
 import { VerificationEntity } from './entities/verification.entity.ts';
 import { VerificationEventEntity } from './entities/verification-event.entity.ts';
@@ -29,6 +30,7 @@ export async function openOrm(options: { url: string; poolSize: number; logger: 
         AppEntity,
         AppSecretEntity,
         AuditEntryEntity,
+        DouyinPauseEntity,
         RequestNonceEntity,
         VerificationEntity,
         VerificationEventEntity,

@@ -78,6 +78,11 @@ export class DouyinAccessTokens implements AccessTokens {
     await this.#pool.close();
   }
 
+  /** What this process knows of the token, for metrics; null before it needed one. */
+  status(): Pick<StoredAccessToken, 'generation' | 'obtainedAt' | 'expiresAt'> | null {
+    return this.#remembered?.token ?? null;
+  }
+
   async current(minimumLifeMs = DEFAULT_MINIMUM_LIFE_MS): Promise<AccessToken> {
     const known = await this.#known();
     if (known === null || this.#lifeMs(known) < minimumLifeMs) {

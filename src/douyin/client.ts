@@ -6,6 +6,7 @@ import { AppError } from '../domain/errors.ts';
 import type { Logger } from '../observability/logger.ts';
 import type {
   AccessToken,
+  CertificateReadPurpose,
   Douyin,
   PrepareBy,
   PrepareOutcome,
@@ -15,6 +16,7 @@ import type {
   VerifyRecord,
 } from '../ports/douyin.ts';
 import { ApiConnection, type ApiConnectionOptions, type DouyinEndpoint } from './api-connection.ts';
+import type { CallBudget, CallPurpose } from './call-budget.ts';
 import { PREPARE_ENDS, READ_ENDS } from './error-codes.ts';
 import {
   alertIfUnlisted,
@@ -28,6 +30,7 @@ import { toCertificate, toCertificates, toOrderDetails, toVerifyRecord } from '.
 import { judgeTokenRefusedAgain, judgeVerify, notSent } from './verify-outcome.ts';
 import {
   getCertificateDataSchema,
+  meaningOfAnswer,
   ordersDataSchema,
   prepareDataSchema,
   queryCertificatesDataSchema,
@@ -36,6 +39,7 @@ import {
 } from './wire.ts';
 
 const MAX_RECORDS_PER_PAGE = 20;
+const TOO_MANY_REQUESTS = 429;
 
 export interface DouyinCall {
   readonly endpoint: DouyinEndpoint;
@@ -46,6 +50,8 @@ export interface DouyinCall {
 
 export interface HttpDouyinOptions extends ApiConnectionOptions {
   readonly logger: Logger;
+  /** Without one, calls are neither paced nor held back. */
+  readonly budget?: CallBudget;
   readonly onCall?: (call: DouyinCall) => void;
 }
 
@@ -64,7 +70,7 @@ export class HttpDouyin implements Douyin {
   }
 
   async prepare(by: PrepareBy, poiId: string, signal?: AbortSignal): Promise<PrepareOutcome> {
-    return this.#measured('prepare', async (): Promise<PrepareOutcome> => {
+    return this.#made('prepare', 'prepare', async (): Promise<PrepareOutcome> => {
       const ended = await this.#askPrepare(by, poiId, signal);
       if (ended.end !== 'ok') {
         return { kind: 'refused', errorCode: ended.errorCode, description: ended.answer.description };
@@ -80,22 +86,28 @@ export class HttpDouyin implements Douyin {
   }
 
   async prepareRaw(by: PrepareBy, poiId: string, signal?: AbortSignal): Promise<RawAnswer> {
-    return this.#measured('prepare', async () => ({
+    return this.#made('prepare', 'prepare', async () => ({
       body: (await this.#askPrepare(by, poiId, signal)).body,
     }));
   }
 
   async verify(input: VerifyInput, signal?: AbortSignal): Promise<VerifyOutcome> {
-    return this.#measured(
+    return this.#made(
+      'verify',
       'verify',
       () => this.#verify(input, signal),
       (outcome) => outcome.kind,
     );
   }
 
-  async getCertificate(encryptedCode: string, signal?: AbortSignal): Promise<Certificate | null> {
-    return this.#measured('get_certificate', async () => {
-      const answer = await this.#read('get_certificate', { encrypted_code: encryptedCode }, signal);
+  async getCertificate(
+    encryptedCode: string,
+    purpose: CertificateReadPurpose,
+    signal?: AbortSignal,
+  ): Promise<Certificate | null> {
+    return this.#made('get_certificate', purpose, async () => {
+      const query = { encrypted_code: encryptedCode };
+      const answer = await this.#read('get_certificate', purpose, query, signal);
       if (answer === null) return null;
       const data = parseData(getCertificateDataSchema, answer, 'get_certificate');
       const wire = data.certificate ?? data.certificate_v2 ?? data.certificate_v_2;
@@ -108,8 +120,8 @@ export class HttpDouyin implements Douyin {
   }
 
   async queryCertificatesOfOrder(orderId: string, signal?: AbortSignal): Promise<readonly Certificate[]> {
-    return this.#measured('query_certificates', async () => {
-      const answer = await this.#read('query_certificates', { order_id: orderId }, signal);
+    return this.#made('query_certificates', 'look_up', async () => {
+      const answer = await this.#read('query_certificates', 'look_up', { order_id: orderId }, signal);
       if (answer === null) return [];
       return toCertificates(parseData(queryCertificatesDataSchema, answer, 'query_certificates'), 'look_up');
     });
@@ -119,7 +131,7 @@ export class HttpDouyin implements Douyin {
     input: { readonly poiId: string; readonly from: Date; readonly to: Date; readonly limit: number },
     signal?: AbortSignal,
   ): Promise<readonly VerifyRecord[]> {
-    return this.#measured('query_verify_records', async () => {
+    return this.#made('query_verify_records', 'look_up', async () => {
       const records = new Map<string, VerifyRecord>();
       let cursor = '0';
       // Douyin's order is not documented, so all pages up to the limit are walked before they are sorted.
@@ -131,7 +143,7 @@ export class HttpDouyin implements Douyin {
           end_time: String(Math.ceil(input.to.getTime() / 1000)),
           poi_ids: input.poiId,
         };
-        const answer = await this.#read('query_verify_records', query, signal);
+        const answer = await this.#read('query_verify_records', 'look_up', query, signal);
         if (answer === null) break;
         const data = parseData(verifyRecordsDataSchema, answer, 'query_verify_records');
         const listed = data.records_v2.length > 0 ? data.records_v2 : data.records;
@@ -149,9 +161,9 @@ export class HttpDouyin implements Douyin {
   }
 
   async findOrder(orderId: string, signal?: AbortSignal): Promise<OrderDetails | null> {
-    return this.#measured('query_order', async () => {
+    return this.#made('query_order', 'enrichment', async () => {
       const query = { order_id: orderId, page_num: '1', page_size: '1' };
-      const answer = await this.#read('query_order', query, signal);
+      const answer = await this.#read('query_order', 'enrichment', query, signal);
       if (answer === null) return null;
       const { orders } = parseData(ordersDataSchema, answer, 'query_order');
       if (orders.length === 0) return null;
@@ -165,7 +177,7 @@ export class HttpDouyin implements Douyin {
     input: { readonly poiId?: string; readonly page: number; readonly pageSize: number },
     signal?: AbortSignal,
   ): Promise<RawAnswer> {
-    return this.#measured('query_stores', async () => {
+    return this.#made('query_stores', 'look_up', async () => {
       const query = {
         account_id: this.#options.accountId,
         page: String(input.page),
@@ -178,6 +190,7 @@ export class HttpDouyin implements Douyin {
         // The caller chose store and page, and sees Douyin's own words about them.
         ends: { ...READ_ENDS, bad_request: 'refused' },
         signal,
+        onTooFrequent: this.#tooFrequent('query_stores', 'look_up'),
       });
       return { body };
     });
@@ -189,7 +202,13 @@ export class HttpDouyin implements Douyin {
       poi_id: input.poiId,
       encrypted_codes: [input.encryptedCode],
     });
-    const send = (token: AccessToken) => this.#connection.send('verify', token, { body, signal });
+    const send = async (token: AccessToken) => {
+      const answered = await this.#connection.send('verify', token, { body, signal });
+      if (answered.kind === 'answered' && answered.status === TOO_MANY_REQUESTS) {
+        this.#tooFrequent('verify', 'verify')(TOO_MANY_REQUESTS);
+      }
+      return answered;
+    };
     const { attempt } = input;
 
     let token: AccessToken;
@@ -221,6 +240,9 @@ export class HttpDouyin implements Douyin {
     const isRefusal = outcome.kind === 'refused' && !outcome.isAlreadyUsed;
     if ((isRefusal || outcome.kind === 'unknown') && outcome.errorCode !== 0) {
       alertIfUnlisted(this.#options.logger, 'verify', outcome.errorCode);
+      if (meaningOfAnswer(outcome.errorCode, outcome.description) === 'too_frequent') {
+        this.#tooFrequent('verify', 'verify')(outcome.errorCode);
+      }
     }
     return outcome;
   }
@@ -233,12 +255,14 @@ export class HttpDouyin implements Douyin {
       // A plain code is what the cashier typed or scanned: if Douyin cannot read it, it is not the gateway's fault.
       ends: isPlainCode ? { ...PREPARE_ENDS, bad_request: 'refused' } : PREPARE_ENDS,
       signal,
+      onTooFrequent: this.#tooFrequent('prepare', 'prepare'),
     });
   }
 
   /** @returns null if Douyin knows no such thing */
   async #read(
     endpoint: Exclude<HarmlessEndpoint, 'prepare'>,
+    purpose: CallPurpose,
     query: Readonly<Record<string, string>>,
     signal: AbortSignal | undefined,
   ): Promise<Answer | null> {
@@ -247,21 +271,29 @@ export class HttpDouyin implements Douyin {
       query: { account_id: this.#options.accountId, ...query },
       ends: READ_ENDS,
       signal,
+      onTooFrequent: this.#tooFrequent(endpoint, purpose),
     });
     if (ended.end === 'nothing') return null;
     if (ended.end === 'ok') return ended.answer;
     throw broken(endpoint, `code ${ended.errorCode}`, ended.answer);
   }
 
-  async #measured<T>(
+  #tooFrequent(endpoint: DouyinEndpoint, purpose: CallPurpose): (errorCode: number) => void {
+    return (errorCode) => this.#options.budget?.noteTooFrequent(endpoint, purpose, errorCode);
+  }
+
+  /** Within the budget, and measured. */
+  async #made<T>(
     endpoint: DouyinEndpoint,
+    purpose: CallPurpose,
     call: () => Promise<T>,
     outcomeOf = (_: T) => 'ok',
   ): Promise<T> {
+    const { budget } = this.#options;
     const startedAt = performance.now();
     let outcome = 'error';
     try {
-      const result = await call();
+      const result = await (budget ? budget.run(endpoint, purpose, call) : call());
       outcome = outcomeOf(result);
       return result;
     } catch (err) {

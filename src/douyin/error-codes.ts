@@ -5,8 +5,10 @@
 export type CodeMeaning =
   /** The access token is invalid or has ended; the call did nothing. */
   | 'stale_token'
-  /** Busy, too frequent or an internal error; a verify may have been done all the same. */
+  /** Busy or an internal error; a verify may have been done all the same. */
   | 'busy'
+  /** Called too often; as `busy`, and Douyin wants to be left alone for a while. */
+  | 'too_frequent'
   /** Permission, IP list, platform control or quota: the gateway is refused, not the coupon. */
   | 'gateway_refused'
   /** The request itself is wrong: types, empty values, ids that do not exist. */
@@ -22,9 +24,8 @@ export type CodeMeaning =
 
 const CODES_BY_MEANING = {
   stale_token: [2190002, 2190008, 28001003, 28001008],
-  busy: [
-    2100001, 2100004, 2119002, 2119003, 28001005, 28001006, 5000001, 6001001, 28001052, 28003018,
-  ],
+  busy: [2100001, 2100004, 2119002, 28001005, 28001006, 5000001, 6001001],
+  too_frequent: [2119003, 28001052, 28003018],
   gateway_refused: [
     2100007, 2100009, 2119005, 2119008, 2119010, 2190001, 2190003, 2190004, 2190015, 1508, 28001012, 28001013,
     28001014, 28001015, 28001016, 28001017, 28001018, 28001019, 28001056, 28003017,
@@ -49,11 +50,16 @@ export function meaningOfCode(code: number): CodeMeaning {
 /** The item results with which Douyin says that the coupon is verified already. */
 export const ALREADY_VERIFIED_RESULTS: ReadonlySet<number> = new Set([1208, 2]);
 
-const BUSY_TEXTS = ['服务器错误，请稍后重试', '您的访问过于频繁，请稍后重试'];
+/** The words beside a code that say "try again later", whatever its number. */
+const RETRY_TEXTS = {
+  '服务器错误，请稍后重试': 'busy',
+  '您的访问过于频繁，请稍后重试': 'too_frequent',
+} as const;
 
-/** Whether the words beside a code say "try again later": then the code is a busy one, whatever its number. */
-export function isBusyText(description: string): boolean {
-  return BUSY_TEXTS.some((text) => description.includes(text));
+/** @returns what the words beside a code say, or null if they leave it to the code */
+export function meaningOfText(description: string): 'busy' | 'too_frequent' | null {
+  const found = Object.entries(RETRY_TEXTS).find(([text]) => description.includes(text));
+  return found ? found[1] : null;
 }
 
 /** What a call that consumes nothing ends in. */
@@ -78,6 +84,7 @@ export type HarmlessCallEnd =
 export const PREPARE_ENDS: Record<CodeMeaning, HarmlessCallEnd> = {
   stale_token: 'refresh_token',
   busy: 'unavailable',
+  too_frequent: 'unavailable',
   gateway_refused: 'refused_gateway',
   bad_request: 'refused_gateway',
   in_review: 'refused',
@@ -90,6 +97,7 @@ export const PREPARE_ENDS: Record<CodeMeaning, HarmlessCallEnd> = {
 export const READ_ENDS: Record<CodeMeaning, HarmlessCallEnd> = {
   stale_token: 'refresh_token',
   busy: 'unavailable',
+  too_frequent: 'unavailable',
   gateway_refused: 'refused_gateway',
   bad_request: 'refused_gateway',
   in_review: 'unavailable',

@@ -8,6 +8,8 @@ import { meaningOfCode, type CodeMeaning, type HarmlessCallEnd } from './error-c
 import type { Exchange } from './http-exchange.ts';
 import { meaningOfAnswer, readAnswer, type Answer } from './wire.ts';
 
+const TOO_MANY_REQUESTS = 429;
+
 export type HarmlessEndpoint = Exclude<DouyinEndpoint, 'verify'>;
 
 export interface HarmlessCall {
@@ -16,6 +18,8 @@ export interface HarmlessCall {
   /** What each meaning of an error code ends this call in. */
   readonly ends: Record<CodeMeaning, HarmlessCallEnd>;
   readonly signal: AbortSignal | undefined;
+  /** Told when Douyin answers that it is called too often, with its code or the HTTP status. */
+  readonly onTooFrequent?: (errorCode: number) => void;
 }
 
 /** An answer, after the ends that throw. */
@@ -54,7 +58,8 @@ function judge(call: HarmlessCall, logger: Logger, answered: Exchange): Harmless
   const { endpoint } = call;
   if (answered.kind !== 'answered') throw unavailable(endpoint, `${answered.kind}: ${answered.cause}`);
   const { status, body } = answered;
-  if (status === 429 || status >= 500) throw unavailable(endpoint, `HTTP ${status}`);
+  if (status === TOO_MANY_REQUESTS) call.onTooFrequent?.(status);
+  if (status === TOO_MANY_REQUESTS || status >= 500) throw unavailable(endpoint, `HTTP ${status}`);
   const answer = readAnswer(body);
   if (answer === null || answer.errorCode === null) throw broken(endpoint, `HTTP ${status}, no error codes`);
   const { errorCode } = answer;
@@ -64,6 +69,7 @@ function judge(call: HarmlessCall, logger: Logger, answered: Exchange): Harmless
   }
   const meaning = meaningOfAnswer(errorCode, answer.description);
   alertIfUnlisted(logger, endpoint, errorCode, answer);
+  if (meaning === 'too_frequent') call.onTooFrequent?.(errorCode);
   const end = call.ends[meaning];
   switch (end) {
     case 'refresh_token':

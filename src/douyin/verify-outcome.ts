@@ -1,7 +1,7 @@
 // What a verify call came to: one pure function from what the transport and Douyin said to an outcome.
 // The rows named in comments are those of the table in test/douyin/verify-outcome.test.ts, first match wins.
 import type { VerifiedItem, VerifyInput, VerifyOutcome } from '../ports/douyin.ts';
-import { ALREADY_VERIFIED_RESULTS, isBusyText, meaningOfCode, type CodeMeaning } from './error-codes.ts';
+import { ALREADY_VERIFIED_RESULTS, meaningOfCode, meaningOfText, type CodeMeaning } from './error-codes.ts';
 import type { Exchange } from './http-exchange.ts';
 import { meaningOfAnswer, readAnswer, verifyDataSchema, type Answer, type WireVerifyItem } from './wire.ts';
 
@@ -87,6 +87,7 @@ function judgeErrorCode(
     case 'stale_token':
       return { kind: 'retry_with_fresh_token', ...said };
     case 'busy':
+    case 'too_frequent':
     // Row 11: the documentation says to repeat. Whether it recurs is for whoever counts the repeats.
     case 'unlisted':
       return unknown({ ...said, reason });
@@ -142,11 +143,11 @@ function judgeItem(
       ? { kind: 'refused', ...said, isAlreadyUsed: true } // row 13
       : { kind: 'verified', item: toVerifiedItem(item), response, isReplay: true }; // row 14
   }
-  const meaning: CodeMeaning = isBusyText(item.msg) ? 'busy' : meaningOfCode(result);
+  const meaning: CodeMeaning = meaningOfText(item.msg) ?? meaningOfCode(result);
   const reason = `Douyin answered the item ${result} (${meaning})${where}`;
   if (meaning === 'in_review') return unknown({ ...said, reason, next: 'look_up' }); // row 9
   // Douyin calls these "may be done, try again" wherever it sends them: as an item's they are no refusal either.
-  if (meaning === 'busy') return unknown({ ...said, reason });
+  if (meaning === 'busy' || meaning === 'too_frequent') return unknown({ ...said, reason });
   return refused(said, reason, attempt); // rows 10 and 16
 }
 

@@ -2,7 +2,7 @@
 // number, text, null or "", and of missing optional parts; strict about what the gateway depends on.
 // What the values mean to us is mapping.ts, what the codes mean error-codes.ts.
 import { z } from 'zod';
-import { isBusyText, meaningOfCode } from './error-codes.ts';
+import { meaningOfCode, meaningOfText, type CodeMeaning } from './error-codes.ts';
 import { parseLosslessJson } from './lossless-json.ts';
 
 /** A code that is there but is no integer. No table lists it, so it is judged as an unlisted code. */
@@ -227,6 +227,8 @@ export function readJsonObject(body: Buffer): { text: string; value: Record<stri
   }
 }
 
+const BUSY_MEANINGS: ReadonlySet<CodeMeaning> = new Set(['busy', 'too_frequent']);
+
 type EnvelopePart = z.output<typeof envelopePartSchema>;
 
 /**
@@ -240,19 +242,20 @@ function pickDecidingCode(parts: readonly [EnvelopePart | null, EnvelopePart | n
   const failed = present.filter((candidate) => candidate.error_code !== 0);
   return (
     failed.find((candidate) => meaningOf(candidate) === 'stale_token') ??
-    failed.find((candidate) => meaningOf(candidate) === 'busy') ??
+    failed.find((candidate) => BUSY_MEANINGS.has(meaningOf(candidate))) ??
     failed[0] ??
     present[0] ??
     null
   );
 }
 
-function meaningOf(candidate: EnvelopePart) {
+function meaningOf(candidate: EnvelopePart): CodeMeaning {
   return meaningOfAnswer(candidate.error_code ?? 0, candidate.description);
 }
 
 /** A code's meaning, given the words beside it. Not for 0. */
-export function meaningOfAnswer(errorCode: number, description: string) {
+export function meaningOfAnswer(errorCode: number, description: string): CodeMeaning {
   const meaning = meaningOfCode(errorCode);
-  return meaning !== 'stale_token' && isBusyText(description) ? 'busy' : meaning;
+  if (meaning === 'stale_token' || meaning === 'too_frequent') return meaning;
+  return meaningOfText(description) ?? meaning;
 }

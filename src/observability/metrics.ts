@@ -1,6 +1,6 @@
 // Prometheus metrics of a process and their listener. Names end in their unit, as Prometheus' naming page asks.
 import { createServer, type Server } from 'node:http';
-import { collectDefaultMetrics, Counter, Histogram, Registry } from 'prom-client';
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 
 const LATENCY_BUCKETS_S = [0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.5, 1, 2, 4, 8];
 
@@ -16,6 +16,21 @@ export interface Metrics {
     readonly status: number;
     readonly durationMs: number;
   }): void;
+  /** A call to Douyin that was not made: `paused`, `pace` or `under_way`. */
+  countGivenUpCall(call: { readonly endpoint: string; readonly purpose: string; readonly why: string }): void;
+  /** @param remainingMs the pauses Douyin asked for, by endpoint, asked when they are collected */
+  watchDouyinPauses(remainingMs: () => ReadonlyMap<string, number>): void;
+  /** @param status the token this process knows, asked when it is collected */
+  watchAccessToken(
+    status: () => {
+      readonly generation: number;
+      readonly obtainedAt: Date;
+      readonly expiresAt: Date;
+    } | null,
+  ): void;
+  setRequestsInFlight(requests: number): void;
+  /** A request refused because of the load, by what was full. */
+  countOverloadRefusal(why: string): void;
 }
 
 export function createMetrics(): Metrics {
@@ -40,8 +55,70 @@ export function createMetrics(): Metrics {
     help: 'Verify calls whose outcome was unknown',
     registers: [registry],
   });
+  const givenUp = new Counter({
+    name: 'dygw_douyin_calls_given_up_total',
+    help: 'Calls to Douyin that were not made, by endpoint, purpose and why',
+    labelNames: ['endpoint', 'purpose', 'why'],
+    registers: [registry],
+  });
+  const inFlight = new Gauge({
+    name: 'dygw_verifications_in_flight',
+    help: 'Verification requests being answered',
+    registers: [registry],
+  });
+  const refusals = new Counter({
+    name: 'dygw_http_overload_refusals_total',
+    help: 'Requests refused with 503 before any work was done, by what was full',
+    labelNames: ['why'],
+    registers: [registry],
+  });
   return {
     registry,
+    countGivenUpCall: (call) => givenUp.inc(call),
+    setRequestsInFlight: (requests) => inFlight.set(requests),
+    countOverloadRefusal: (why) => refusals.inc({ why }),
+    watchDouyinPauses(remainingMs) {
+      new Gauge({
+        name: 'dygw_douyin_pause_seconds',
+        help: 'How much longer Douyin wants to be left alone, by the endpoint that said so; 0 when that is over',
+        labelNames: ['endpoint'],
+        registers: [registry],
+        collect() {
+          for (const [endpoint, ms] of remainingMs()) this.set({ endpoint }, ms / 1000);
+        },
+      });
+    },
+    watchAccessToken(status) {
+      const gauge = (
+        name: string,
+        help: string,
+        value: (token: NonNullable<ReturnType<typeof status>>) => number,
+      ) =>
+        new Gauge({
+          name,
+          help,
+          registers: [registry],
+          collect() {
+            const token = status();
+            if (token) this.set(value(token));
+          },
+        });
+      gauge(
+        'dygw_access_token_generation',
+        'Counts the access tokens the gateway obtained',
+        (token) => token.generation,
+      );
+      gauge(
+        'dygw_access_token_obtained_timestamp_seconds',
+        'When the access token this process uses was obtained',
+        (token) => token.obtainedAt.getTime() / 1000,
+      );
+      gauge(
+        'dygw_access_token_expires_timestamp_seconds',
+        'When the access token this process uses ends',
+        (token) => token.expiresAt.getTime() / 1000,
+      );
+    },
     observeDouyinCall({ endpoint, outcome, durationMs }) {
       douyinCalls.observe({ endpoint, outcome }, durationMs / 1000);
       if (endpoint === 'verify' && outcome === 'unknown') unknownOutcomes.inc();

@@ -72,6 +72,9 @@ export type VerifyOutcome =
       readonly response: string;
     };
 
+/** Why a coupon is read: to decide an unknown verify, or to complete an order's data, which yields to that. */
+export type CertificateReadPurpose = 'look_up' | 'enrichment';
+
 export interface VerifyRecord extends CertificateUse {
   readonly certificateId: string;
 }
@@ -92,7 +95,11 @@ export interface Douyin {
   prepareRaw(by: PrepareBy, poiId: string, signal?: AbortSignal): Promise<RawAnswer>;
   verify(input: VerifyInput, signal?: AbortSignal): Promise<VerifyOutcome>;
   /** null when Douyin knows no such coupon. */
-  getCertificate(encryptedCode: string, signal?: AbortSignal): Promise<Certificate | null>;
+  getCertificate(
+    encryptedCode: string,
+    purpose: CertificateReadPurpose,
+    signal?: AbortSignal,
+  ): Promise<Certificate | null>;
   queryCertificatesOfOrder(orderId: string, signal?: AbortSignal): Promise<readonly Certificate[]>;
   /** Records of the store between two moments, oldest first, at most `limit`. */
   queryVerifyRecords(

@@ -410,12 +410,12 @@ describe('verify', () => {
 describe('getCertificate', () => {
   it('shows a redeemed coupon with our use of it', async () => {
     const { order, verify } = await prepared();
-    expect(await douyin.getCertificate(verify.encryptedCode)).toMatchObject({
+    expect(await douyin.getCertificate(verify.encryptedCode, 'look_up')).toMatchObject({
       status: 'UNUSED',
       lastUse: null,
     });
     const outcome = await douyin.verify(verify);
-    expect(await douyin.getCertificate(verify.encryptedCode)).toMatchObject({
+    expect(await douyin.getCertificate(verify.encryptedCode, 'look_up')).toMatchObject({
       certificateId: couponOf(order).certificateId,
       status: 'USED',
       lastUse: {
@@ -430,7 +430,7 @@ describe('getCertificate', () => {
   it('tells a use at a till from one through the API', async () => {
     const { order, verify } = await prepared();
     simulator.state.useCouponAtTill(couponOf(order).certificateId, { poiId: OTHER_POI_ID });
-    expect(await douyin.getCertificate(verify.encryptedCode)).toMatchObject({
+    expect(await douyin.getCertificate(verify.encryptedCode, 'look_up')).toMatchObject({
       status: 'USED',
       lastUse: { channel: 'other', poiId: OTHER_POI_ID },
     });
@@ -439,7 +439,7 @@ describe('getCertificate', () => {
   it('counts the uses of a times card', async () => {
     const { verify } = await prepared({ kind: 'times_card', timesCount: 3 });
     await douyin.verify(verify);
-    expect(await douyin.getCertificate(verify.encryptedCode)).toMatchObject({
+    expect(await douyin.getCertificate(verify.encryptedCode, 'look_up')).toMatchObject({
       grouponType: 'times_card',
       timesCount: 3,
       timesUsed: 1,
@@ -448,7 +448,7 @@ describe('getCertificate', () => {
   });
 
   it('is null for a code Douyin does not know', async () => {
-    expect(await douyin.getCertificate('CgYIASAHKAESunknown==')).toBeNull();
+    expect(await douyin.getCertificate('CgYIASAHKAESunknown==', 'look_up')).toBeNull();
   });
 
   it.each<[FaultKind, object, string]>([
@@ -467,7 +467,7 @@ describe('getCertificate', () => {
       encryptedCode: verify.encryptedCode,
       ...parameters,
     });
-    await expect(douyin.getCertificate(verify.encryptedCode)).rejects.toMatchObject({ code });
+    await expect(douyin.getCertificate(verify.encryptedCode, 'look_up')).rejects.toMatchObject({ code });
     expect(calls.at(-1)).toMatchObject({ endpoint: 'get_certificate', outcome: code });
   });
 });
@@ -592,7 +592,7 @@ describe('logs, errors and outcomes', () => {
       const outcome = await douyin.verify(verify);
       if ('reason' in outcome) seen.push(outcome.reason);
       for (const call of [
-        () => douyin.getCertificate(verify.encryptedCode),
+        () => douyin.getCertificate(verify.encryptedCode, 'look_up'),
         () => douyin.prepare({ code: couponOf(order).code }, POI_ID),
         () => douyin.prepare({ encryptedData: order.encryptedData }, POI_ID),
       ]) {

@@ -45,6 +45,9 @@ const FAST = {
   DOUYIN_REPEAT_DELAYS_MS: '50,100,200,400',
   SETTLE_LOOK_AGAIN_MS: '500',
   ENRICH_RETRY_DELAYS_MS: '50,100',
+  // A burst of a test is not to be paced, nor a fault of one call to hold the next for a second.
+  DOUYIN_CALLS_PER_SECOND: 'prepare=9999,get_certificate=9999,query_verify_records=9999,query_order=9999',
+  DOUYIN_SLOW_DOWN_MS: '50',
 } as const;
 
 export async function startHarness(options: HarnessOptions = {}): Promise<Harness> {

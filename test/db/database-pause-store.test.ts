@@ -1,0 +1,20 @@
+import { afterAll, beforeAll } from '@jest/globals';
+import { createDatabasePauseStore } from '../../src/db/database-pause-store.ts';
+import { describePauseStore } from '../contracts/pause-store.ts';
+import { openTestOrm } from '../support/test-orm.ts';
+
+let database: Awaited<ReturnType<typeof openTestOrm>>;
+beforeAll(async () => {
+  database = await openTestOrm();
+}, 60_000);
+afterAll(() => database.close());
+
+describePauseStore('the table douyin_pauses', () => {
+  const open = () => createDatabasePauseStore(database.orm);
+  return Promise.resolve({
+    stores: [open(), open()] as const,
+    close: async () => {
+      await database.orm.em.fork().execute('delete from douyin_pauses');
+    },
+  });
+});
