@@ -182,7 +182,10 @@ async function enrich(input: VerifyCouponInput): Promise<'success' | 'pending'> 
         },
       ],
       staticSummary: `补全订单 · 门店 ${input.poiId} · ${input.appCode}`,
-      typedSearchAttributes: workflowInfo().typedSearchAttributes,
+      typedSearchAttributes: workflowInfo().typedSearchAttributes.updateCopy([
+        { key: VERIFY_STATUS, value: 'success' },
+        { key: ENRICHMENT_STATUS, value: 'pending' },
+      ]),
     });
   } catch (err) {
     // The sweep, or an earlier round's run that ended beside this one, has started it: one is enough.

@@ -4,6 +4,7 @@ import { AppError } from '../domain/errors.ts';
 import type { VerifierApp } from '../domain/verifier-app.ts';
 import type { NonceClaim } from '../db/repositories/nonce.repository.ts';
 import type { Database } from '../db/unit-of-work.ts';
+import type { Logger } from '../observability/logger.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { SecretBox } from '../ports/secret-box.ts';
 import { generateSecret, MAX_LIVE_SECRETS, openSecret, sealSecret } from './app-secret.ts';
@@ -24,6 +25,7 @@ export interface AuthenticateAppDeps {
   readonly db: Database;
   readonly secretBox: SecretBox;
   readonly clock: Clock;
+  readonly logger: Logger;
   /** In development a failed signature is answered with the text the server signed. */
   readonly environment: 'production' | 'development' | 'test';
 }
@@ -66,12 +68,11 @@ export class AppAuthenticator {
     let app: VerifierApp | null = null;
     for (let position = 0; position < MAX_LIVE_SECRETS; position += 1) {
       const sealedSecret = found?.sealedSecrets[position];
-      const secret =
-        sealedSecret === undefined
-          ? openSecret(this.#deps.secretBox, this.#decoy.clientKey, this.#decoy.sealedSecret)
-          : openSecret(this.#deps.secretBox, request.clientKey, sealedSecret);
-      const isSame = isSameSignature(signatureOf(secret, signedText), request.signature);
-      if (isSame && found && sealedSecret !== undefined) app = found.app;
+      const secret = sealedSecret === undefined ? null : this.#open(request.clientKey, sealedSecret);
+      const tried =
+        secret ?? openSecret(this.#deps.secretBox, this.#decoy.clientKey, this.#decoy.sealedSecret);
+      const isSame = isSameSignature(signatureOf(tried, signedText), request.signature);
+      if (isSame && found && secret !== null) app = found.app;
     }
     if (!app) {
       throw new AppError('auth.bad_signature', {
@@ -80,6 +81,19 @@ export class AppAuthenticator {
     }
     const expiresAt = new Date(timestamp.getTime() + SIGNATURE_WINDOW_MS + NONCE_GRACE_MS);
     return { app, nonce: { clientKey: request.clientKey, nonce: request.nonce, expiresAt } };
+  }
+
+  /** A secret sealed with a key that SECRETS_KEY no longer has signs nothing; operators are told. */
+  #open(clientKey: string, sealedSecret: string): string | null {
+    try {
+      return openSecret(this.#deps.secretBox, clientKey, sealedSecret);
+    } catch (err) {
+      this.#deps.logger.error(
+        { err, clientKey, alert: 'app.secret_not_opened' },
+        'an app secret cannot be opened',
+      );
+      return null;
+    }
   }
 
   /** @throws AppError `auth.nonce_reused`, `gateway.database_unavailable` */

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { openOrm } from '../../../src/db/mikro-orm.config.ts';
 import { createDatabase } from '../../../src/db/unit-of-work.ts';
 import { createLogger } from '../../../src/observability/logger.ts';
+import { createSecretBox } from '../../../src/secret-box.ts';
 import { sealSecret } from '../../../src/services/app-secret.ts';
 import { type Harness, startHarness } from '../../support/harness.ts';
 import {
@@ -67,6 +68,18 @@ describe('the open surface', () => {
       );
       expect((await callOpen(server.url, two, LOOK_UP)).status).toBe(PASSED);
       expect((await callOpen(server.url, { ...two, secret: second }, LOOK_UP)).status).toBe(PASSED);
+    });
+
+    it('passes over a secret whose key was lost, and takes the other', async () => {
+      const two = await createClientApp(server.url);
+      const lostKey = createSecretBox([randomBytes(32).toString('base64')]);
+      const lost = randomBytes(32).toString('hex');
+      await harness.gateway.db.run(({ apps }) =>
+        apps.insertSecret(two.id, sealSecret(lostKey, two.clientKey, lost)),
+      );
+      expect((await callOpen(server.url, two, LOOK_UP)).status).toBe(PASSED);
+      const reply = await callOpen(server.url, { ...two, secret: lost }, LOOK_UP);
+      expect(errorOf(reply)).toEqual({ status: 401, code: 'auth.bad_signature' });
     });
 
     it('remembers when the app was last used', async () => {
