@@ -1,5 +1,6 @@
 // The environment, parsed once into a frozen Config. The only reader of process.env.
 // Embedded parts under `start` fill the gaps by passing variables on; nothing else has a default address.
+import ipaddr from 'ipaddr.js';
 import { z } from 'zod';
 import { PUBLISHED_CALLS_PER_SECOND } from './douyin/call-budget.ts';
 import { Secret } from './observability/secret.ts';
@@ -54,6 +55,11 @@ const callsPerSecond = commaList.transform((pairs, context) => {
   return rates;
 });
 
+const cidrs = commaList.refine(
+  (list) => list.every((block) => ipaddr.isValidCIDR(block)),
+  'must be a comma list of CIDR blocks such as 10.0.0.0/8',
+);
+
 const timeZone = text.refine(
   (value) => Intl.supportedValuesOf('timeZone').includes(value) || value === 'UTC',
   {
@@ -92,7 +98,7 @@ const environmentSchema = z.object({
     2000, 5000, 15_000, 60_000, 300_000, 900_000, 3_600_000,
   ]),
   SWEEP_INTERVAL_MS: positiveMs(86_400_000).min(1000).default(60_000),
-  INTERNAL_TRUSTED_CIDRS: commaList.default(['127.0.0.0/8', '::1/128']),
+  INTERNAL_TRUSTED_CIDRS: cidrs.default(['127.0.0.0/8', '::1/128']),
   REPORT_TIMEZONE: timeZone.default('Asia/Shanghai'),
   DATA_DIR: text.default('.data'),
   LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
