@@ -176,9 +176,7 @@ export class DyGatewayClient {
       signal: options.signal,
     };
     const view = await this.#send(call, (text) => this.#readVerification(text, verifyToken), verifyToken);
-    return view.verify_status === 'processing'
-      ? this.#askUntilDecided(view, deadlineAtMs, options.signal)
-      : view;
+    return view.verify_status === 'processing' ? this.#askUntilDecided(view, call) : view;
   }
 
   /** @returns what Douyin says about the coupon; consumes nothing. Douyin's own error codes are in the body. */
@@ -215,25 +213,26 @@ export class DyGatewayClient {
     return this.#send(call, (text) => ({ raw: text, body: parseLosslessly(text) as StoresBody }));
   }
 
-  async #askUntilDecided(
-    first: VerificationView,
-    deadlineAtMs: number,
-    signal: AbortSignal | undefined,
-  ): Promise<VerificationView> {
+  async #askUntilDecided(first: VerificationView, verify: Call): Promise<VerificationView> {
     const verifyToken = first.verify_token;
-    const call: Call = { method: 'GET', path: lookUpPath(verifyToken), body: '', deadlineAtMs, signal };
+    const { deadlineAtMs, signal } = verify;
+    const lookUp: Call = { method: 'GET', path: lookUpPath(verifyToken), body: '', deadlineAtMs, signal };
+    const read = (text: string): VerificationView => this.#readVerification(text, verifyToken);
     let view = first;
     for (let waitMs = FIRST_POLL_WAIT_MS; view.verify_status === 'processing'; waitMs *= 1.5) {
       const boundedWaitMs = Math.min(waitMs, LONGEST_POLL_WAIT_MS);
       if (this.#clock.monotonicMs() + boundedWaitMs >= deadlineAtMs) return view;
       try {
         await this.#sleep(boundedWaitMs, signal);
-        view = await this.#send(call, (text) => this.#readVerification(text, verifyToken));
+        view = await this.#attempt(lookUp, read);
       } catch (error) {
         if (!(error instanceof DyGatewayError)) throw error;
         if (error.code === 'client.aborted') throw withVerification(error, verifyToken, true);
+        // It ended before anything was sent to Douyin after all: the same token tries again.
+        if (error.details['verification_id'] !== undefined)
+          view = await this.#send(verify, read, verifyToken);
         // "Still processing" is the last thing known for certain, and what to do about it is the same: ask again.
-        return view;
+        else if (!isWorthRepeating(error)) return view;
       }
     }
     return view;

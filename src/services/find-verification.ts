@@ -2,8 +2,12 @@
 import { AppError } from '../domain/errors.ts';
 import type { Verification } from '../domain/verification.ts';
 import type { Database } from '../db/unit-of-work.ts';
+import { answerCaller } from './answer-caller.ts';
 
-/** @throws AppError `verification.not_found`, `gateway.database_unavailable` */
+/**
+ * @throws AppError `verification.not_found`, `gateway.database_unavailable`, and what ended a verification before it was
+ *   attempted: `douyin.unavailable`, `douyin.refused_gateway`, `coupon.short_link_invalid`, `gateway.engine_unavailable`
+ */
 export async function findVerificationByToken(
   deps: { readonly db: Database },
   key: { readonly appId: number; readonly verifyToken: string },
@@ -12,5 +16,5 @@ export async function findVerificationByToken(
     verifications.findByToken(key.appId, key.verifyToken),
   );
   if (!found) throw new AppError('verification.not_found');
-  return found;
+  return answerCaller(found);
 }

@@ -2,7 +2,7 @@
 // What happens to the coupon is the workflow's; a verdict after the budget is read from the row.
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import { AppError, type ErrorCode, ERRORS } from '../domain/errors.ts';
+import { AppError, ERRORS } from '../domain/errors.ts';
 import { isPoiAllowed, type VerifierApp } from '../domain/verifier-app.ts';
 import {
   answerRepeat,
@@ -16,6 +16,7 @@ import type { Clock } from '../ports/clock.ts';
 import type { VerdictBoard } from '../ports/verdict-board.ts';
 import type { VerificationRunner } from '../ports/verification-runner.ts';
 import type { Logger } from '../observability/logger.ts';
+import { answerCaller } from './answer-caller.ts';
 
 export interface VerifyCouponDeps {
   readonly db: Database;
@@ -79,9 +80,9 @@ export async function verifyCoupon(deps: VerifyCouponDeps, input: VerifyCouponIn
     case 'nonce_reused':
       throw new AppError('auth.nonce_reused');
     case 'accepted':
-      return answer(await run(deps, accepted.verification, deadline));
+      return answerCaller(await run(deps, accepted.verification, deadline));
     case 'exists':
-      return answer(await repeat(deps, input, verifyToken, deadline));
+      return answerCaller(await repeat(deps, input, verifyToken, deadline));
   }
 }
 
@@ -220,19 +221,4 @@ async function readRow(deps: VerifyCouponDeps, known: Verification): Promise<Ver
     deps.logger.warn({ err, verificationId: known.id }, 'a waiting request could not read its row');
     return null;
   }
-}
-
-/** A round that ended without an attempt is an error to the caller, and safe to repeat; all else is a record. */
-function answer(verification: Verification): Verification {
-  if (verification.step !== 'not_attempted') return verification;
-  const code: ErrorCode =
-    verification.reason in ERRORS ? (verification.reason as ErrorCode) : 'douyin.unavailable';
-  throw new AppError(code, {
-    data: {
-      verification_id: verification.id,
-      verify_token: verification.verifyToken,
-      ...(verification.errorCode === 0 ? {} : { douyin_error_code: verification.errorCode }),
-    },
-    internal: verification.errorDescription,
-  });
 }

@@ -344,6 +344,18 @@ describe('verify', () => {
       expect((await buildClient().verify(COUPON)).verify_status).toBe('processing');
     });
 
+    it('verifies again with the same token when nothing was sent to Douyin after all', async () => {
+      gateway.script.push(
+        answerRecord({ verify_status: 'processing' }),
+        answerError(502, 'douyin.unavailable', { verification_id: 1 }),
+        answerRecord({ verify_status: 'success' }),
+      );
+      const view = await buildClient().verify({ ...COUPON, verify_token: 'bill-2' });
+      expect(view.verify_status).toBe('success');
+      expect(gateway.requests.map((request) => request.method)).toEqual(['POST', 'GET', 'POST']);
+      expect(gateway.requests[2]?.body).toBe(gateway.requests[0]?.body);
+    });
+
     it('stops when the caller cancels, with the token to ask again', async () => {
       const controller = new AbortController();
       gateway.script.push(answerRecord({ verify_status: 'processing' }), () => controller.abort());

@@ -102,6 +102,24 @@ describe('GET /v1/open/coupons/verifications/{verify_token}', () => {
     });
   });
 
+  describe('502', () => {
+    it('never shows as failed what was not attempted: the same token may yet succeed', async () => {
+      const id = await storeAccepted('not-attempted');
+      await harness.gateway.db.run(({ verifications }) =>
+        verifications.closeNotAttempted(
+          { id, round: 1 },
+          { reason: 'douyin.unavailable', errorCode: 0, errorDescription: 'HTTP 503' },
+          new Date(),
+        ),
+      );
+      expect(errorOf(await lookUp('not-attempted'))).toEqual({
+        status: 502,
+        code: 'douyin.unavailable',
+        details: { verification_id: id, verify_token: 'not-attempted' },
+      });
+    });
+  });
+
   describe('404', () => {
     it('does not show one app the verification of another', async () => {
       await storeAccepted('private');
