@@ -21,7 +21,9 @@ import { SimulatorControl } from '../support/simulator-control.ts';
 
 const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 const WANTED_REQUESTS = 10_000;
-const CONNECTIONS = 24;
+const CONNECTIONS = 12;
+/** A busy machine's database may be away for a moment: that request was not judged, and is sent again. */
+const MAX_TRIES = 5;
 const poiId = SIMULATOR_DEFAULTS.stores[0].poiId;
 
 /** One request as it goes out. */
@@ -60,7 +62,7 @@ beforeAll(async () => {
   processes = await Promise.all([startApi(), startApi()]);
   app = await createClientApp(urlOf(0));
   other = await createClientApp(urlOf(0));
-}, 90_000);
+}, 120_000);
 afterAll(async () => {
   agent.destroy();
   await Promise.all(processes.map((running) => running.stop()));
@@ -98,12 +100,19 @@ async function sendAll(attempts: readonly Attempt[]): Promise<readonly Answered[
     while (next < attempts.length) {
       const position = next;
       next += 1;
-      answers.push(await send(urlOf(position), attempts[position] as Attempt));
+      answers.push(await sendUntilJudged(urlOf(position), attempts[position] as Attempt));
     }
   };
   await Promise.all(Array.from({ length: CONNECTIONS }, worker));
   sent += attempts.length;
   return answers;
+}
+
+async function sendUntilJudged(url: string, attempt: Attempt): Promise<Answered> {
+  for (let tries = 1; ; tries += 1) {
+    const answered = await send(url, attempt);
+    if (answered.status !== 503 || tries === MAX_TRIES) return answered;
+  }
 }
 
 function send(url: string, attempt: Attempt): Promise<Answered> {
@@ -141,7 +150,8 @@ function send(url: string, attempt: Attempt): Promise<Answered> {
 /** How many answers there were of each status and code. */
 function tally(answers: readonly Answered[]): Record<string, number> {
   const counts: Record<string, number> = {};
-  for (const { status, code } of answers) counts[`${status} ${code}`] = (counts[`${status} ${code}`] ?? 0) + 1;
+  for (const { status, code } of answers)
+    counts[`${status} ${code}`] = (counts[`${status} ${code}`] ?? 0) + 1;
   return counts;
 }
 
@@ -197,7 +207,9 @@ function* alterations(original: Attempt, foreign: Credentials): Generator<Attemp
     `sha256=${signature}`,
     `${signature.slice(0, 32)} ${signature.slice(32)}`,
     Buffer.from(signature, 'hex').toString('base64'),
-    Buffer.from(signature, 'hex').toString('latin1').replaceAll(/[^\u0021-\u007e\u00a0-\u00ff]/g, '?'),
+    Buffer.from(signature, 'hex')
+      .toString('latin1')
+      .replaceAll(/[^\u0021-\u007e\u00a0-\u00ff]/g, '?'),
     '0'.repeat(64),
   ])
     yield withHeader(SIGNATURE, value);
@@ -219,6 +231,10 @@ function* alterations(original: Attempt, foreign: Credentials): Generator<Attemp
     yield withHeader(NONCE, value);
   const timestamp = headerOf(original, TIMESTAMP);
   for (const value of substitutions(timestamp, '0123456789')) yield withHeader(TIMESTAMP, value);
+  for (let second = 1; second <= 150; second += 1) {
+    yield withHeader(TIMESTAMP, String(Number(timestamp) + second));
+    yield withHeader(TIMESTAMP, String(Number(timestamp) - second));
+  }
   for (const value of [
     `${timestamp}000`,
     `${timestamp}.0`,
@@ -254,7 +270,9 @@ function* otherTargets(target: string): Generator<string> {
   yield `${prefix}.${path.slice(prefix.length - 1)}`;
   yield `${prefix}../open/${path.slice(prefix.length)}`;
   yield prefix + path.slice(prefix.length).replace(/[a-z]/, (letter) => letter.toUpperCase());
-  yield prefix + path.slice(prefix.length).replace(/[a-z]/, (letter) => `%${letter.charCodeAt(0).toString(16)}`);
+  yield (
+    prefix + path.slice(prefix.length).replace(/[a-z]/, (letter) => `%${letter.charCodeAt(0).toString(16)}`)
+  );
   yield `http://gateway.example${target}`;
   if (query === undefined) {
     yield `${path}?`;
@@ -322,7 +340,9 @@ describe('of ten thousand replayed or altered requests', () => {
 
     const accepted = answers.filter(({ status, code }) => status !== 401 || !code.startsWith('auth.'));
     // An answer to HEAD has no body to name the reason.
-    expect(accepted.filter(({ status, attempt }) => !(status === 401 && attempt.method === 'HEAD'))).toEqual([]);
+    expect(accepted.filter(({ status, attempt }) => !(status === 401 && attempt.method === 'HEAD'))).toEqual(
+      [],
+    );
     expect(await control.calls()).toEqual(before);
     const token = encodeURIComponent(verification.verifyToken);
     const target = `/v1/open/coupons/verifications/${token}`;
@@ -330,17 +350,21 @@ describe('of ten thousand replayed or altered requests', () => {
 
     // A refused alteration spends no nonce, or a thief could keep the till from working.
     expect(tally(await sendAll(originals))).toEqual({ '200 ': 2, '404 verification.not_found': 1 });
-  }, 60_000);
+  }, 150_000);
 
   it('no replay is accepted by either process, before and after one is restarted', async () => {
     const { attempt } = verification;
-    expect(tally(await sendAll(Array<Attempt>(600).fill(attempt)))).toEqual({ '401 auth.nonce_reused': 600 });
+    expect(tally(await sendAll(Array<Attempt>(1500).fill(attempt)))).toEqual({
+      '401 auth.nonce_reused': 1500,
+    });
     await processes[0]?.stop();
     processes[0] = await startApi();
     agent.destroy();
-    expect(tally(await sendAll(Array<Attempt>(600).fill(attempt)))).toEqual({ '401 auth.nonce_reused': 600 });
+    expect(tally(await sendAll(Array<Attempt>(1500).fill(attempt)))).toEqual({
+      '401 auth.nonce_reused': 1500,
+    });
     expect((await control.ledger()).length).toBe(1);
-  }, 60_000);
+  }, 150_000);
 
   it('of one request sent to both processes at the same moment, one is accepted', async () => {
     const effectsBefore = (await control.ledger()).length;
@@ -350,18 +374,30 @@ describe('of ten thousand replayed or altered requests', () => {
       expect(counts).toEqual({ '200 ': 1, '401 auth.nonce_reused': 39 });
     }
     expect((await control.ledger()).length).toBe(effectsBefore + 5);
-  }, 60_000);
+  }, 150_000);
 
   it('none with a correct signature and a wrong time, nonce or key is accepted', async () => {
     const target = '/v1/open/douyin/stores?page=1&page_size=20';
     const now = Math.floor(Date.now() / 1000);
-    const expired = Array.from({ length: 250 }, (_, round) => String(now - 320 - round * round));
-    const future = Array.from({ length: 250 }, (_, round) => String(now + 320 + round * round));
+    const expired = Array.from({ length: 400 }, (_, round) => String(now - 320 - round * round));
+    const future = Array.from({ length: 400 }, (_, round) => String(now + 320 + round * round));
     const milliseconds = [...expired.slice(0, 50), ...future.slice(0, 50)].map((text) => `${text}000`);
-    const outside = [...expired, ...future, ...milliseconds].map((timestamp) => signed({ target, timestamp }));
+    const outside = [...expired, ...future, ...milliseconds].map((timestamp) =>
+      signed({ target, timestamp }),
+    );
     expect(tally(await sendAll(outside))).toEqual({ '401 auth.timestamp_out_of_window': outside.length });
 
-    const notTimes = ['', '-1', '1.5', '1e9', `${now}.0`, `+${now}`, `0x${now.toString(16)}`, `${now}0`, `${now}00`];
+    const notTimes = [
+      '',
+      '-1',
+      '1.5',
+      '1e9',
+      `${now}.0`,
+      `+${now}`,
+      `0x${now.toString(16)}`,
+      `${now}0`,
+      `${now}00`,
+    ];
     const badTimes = notTimes.filter((text) => text !== '').map((timestamp) => signed({ target, timestamp }));
     for (const { code } of await sendAll(badTimes)) {
       expect(['auth.bad_timestamp', 'auth.timestamp_out_of_window']).toContain(code);
@@ -377,9 +413,9 @@ describe('of ten thousand replayed or altered requests', () => {
       { clientKey: app.clientKey, secret: randomBytes(32).toString('base64url') },
       { clientKey: app.clientKey, secret: app.secret.slice(0, -1) },
       { clientKey: app.clientKey, secret: `${app.secret}\n` },
-    ].flatMap((credentials) => Array.from({ length: 20 }, () => signed({ target }, credentials)));
+    ].flatMap((credentials) => Array.from({ length: 100 }, () => signed({ target }, credentials)));
     expect(tally(await sendAll(strangers))).toEqual({ '401 auth.bad_signature': strangers.length });
-  }, 60_000);
+  }, 150_000);
 
   it('were ten thousand', () => {
     expect(sent).toBeGreaterThanOrEqual(WANTED_REQUESTS);
