@@ -8,6 +8,7 @@ import type {
   VerificationRequest,
   VerificationStep,
 } from '../../domain/verification.ts';
+import { readRows } from '../read-row.ts';
 import { rowsOf } from '../statement.ts';
 import { VerificationEntity, type VerificationRow } from '../entities/verification.entity.ts';
 import { CLAIM_NONCE_SQL, type NonceClaim } from './nonce.repository.ts';
@@ -448,7 +449,8 @@ export class VerificationRepository {
 
   #map(columns: Record<string, unknown>): Verification {
     // Every column is there (`returning *`), which the entity's type cannot know: it has nullable ones as optional.
-    return this.#em.map(VerificationEntity, columns) as Verification;
+    const [verification] = readRows(this.#em, VerificationEntity, [columns]);
+    return verification as Verification;
   }
 }
 
