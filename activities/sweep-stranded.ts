@@ -49,11 +49,8 @@ export async function sweepStranded(
   );
   let enrichments = 0;
   for (const verification of unenriched) {
-    const started = await deps.enrichmentRunner.ensureRunning({
-      verificationId: verification.id,
-      poiId: verification.poiId,
-      appCode: verification.appCode,
-    });
+    const { id, poiId, appCode, round } = verification;
+    const started = await deps.enrichmentRunner.ensureRunning({ verificationId: id, poiId, appCode }, round);
     if (started) enrichments += 1;
   }
   const nonces = await deps.db.run((repositories) => repositories.nonces.deleteExpired(NONCE_BATCH));

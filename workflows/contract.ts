@@ -26,8 +26,12 @@ export const SEARCH_ATTRIBUTES = {
   enrichmentStatus: 'EnrichmentStatus',
 } as const;
 
-export function verifyWorkflowId(verificationId: number): string {
-  return `verify-${verificationId}`;
+/**
+ * Each round has a workflow of its own: the one of an earlier round, whose start may arrive late, neither carries this
+ * round nor keeps it from being started.
+ */
+export function verifyWorkflowId(verificationId: number, round = 1): string {
+  return round === 1 ? `verify-${verificationId}` : `verify-${verificationId}-round-${round}`;
 }
 
 export function enrichWorkflowId(verificationId: number): string {

@@ -53,6 +53,10 @@ export interface EnrichmentRunner {
    * @throws AppError `gateway.engine_unavailable`
    */
   retryNow(input: RunEnrichmentInput): Promise<void>;
-  /** Starts an enrichment unless one is open or its verification still runs. @returns whether it started one */
-  ensureRunning(input: RunEnrichmentInput): Promise<boolean>;
+  /**
+   * Starts an enrichment unless one is open or its verification still runs.
+   * @param round the verification's round that succeeded
+   * @returns whether it started one
+   */
+  ensureRunning(input: RunEnrichmentInput, round: number): Promise<boolean>;
 }

@@ -11,11 +11,17 @@ import {
   type VerificationRequest,
 } from '../domain/verification.ts';
 import type { NonceClaim } from '../db/repositories/nonce.repository.ts';
-import type { Database } from '../db/unit-of-work.ts';
+import {
+  CALLER_PATIENCE_MS,
+  type Database,
+  DatabaseAwayError,
+  type Repositories,
+} from '../db/unit-of-work.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { VerdictBoard } from '../ports/verdict-board.ts';
 import type { VerificationRunner } from '../ports/verification-runner.ts';
 import type { Logger } from '../observability/logger.ts';
+import { fenceUnsent } from './fence-unsent.ts';
 import { answerCaller } from './answer-caller.ts';
 
 export interface VerifyCouponDeps {
@@ -47,6 +53,10 @@ const FIRST_POLL_MS = 20;
 const FIRST_POLL_OF_REPEAT_MS = 100;
 const LONGEST_POLL_MS = 400;
 const POLL_GROWTH = 1.5;
+/** What the last look at the row may take beyond the budget. */
+const LAST_READ_MS = 300;
+/** Longer than a start may take: whoever should have started a row that rests this long has died, or was cut off. */
+const STRANDED_AFTER_MS = START_TIMEOUT_MS + 500;
 
 /**
  * @returns the row as it stands when it is decided, or when the budget ends (`verifyStatus: 'processing'`)
@@ -57,8 +67,8 @@ export async function verifyCoupon(deps: VerifyCouponDeps, input: VerifyCouponIn
   const deadline = performance.now() + deps.budgetMs;
   if (!isPoiAllowed(input.app, input.poiId)) throw new AppError('app.poi_not_allowed');
   const verifyToken = input.verifyToken ?? randomUUID();
-  const accepted = await deps.db.run((repositories) =>
-    repositories.verifications.accept(
+  const accepted = await openRound(deps, input.app.id, verifyToken, (verifications, now) =>
+    verifications.accept(
       {
         appId: input.app.id,
         appName: input.app.name,
@@ -73,7 +83,7 @@ export async function verifyCoupon(deps: VerifyCouponDeps, input: VerifyCouponIn
         requestId: input.requestId,
       },
       input.nonce,
-      deps.clock.now(),
+      now,
     ),
   );
   switch (accepted.kind) {
@@ -86,6 +96,26 @@ export async function verifyCoupon(deps: VerifyCouponDeps, input: VerifyCouponIn
   }
 }
 
+/** Stores the beginning of a round; one that may have been stored although the database did not say so is fenced off. */
+async function openRound<T>(
+  deps: VerifyCouponDeps,
+  appId: number,
+  verifyToken: string,
+  store: (verifications: Repositories['verifications'], now: Date) => Promise<T>,
+): Promise<T> {
+  const startedAt = deps.clock.now();
+  try {
+    return await deps.db.run(
+      (repositories) => store(repositories.verifications, startedAt),
+      CALLER_PATIENCE_MS,
+    );
+  } catch (err) {
+    if (err instanceof DatabaseAwayError && err.mayHaveRun)
+      void fenceUnsent(deps, { appId, verifyToken, startedAt });
+    throw err;
+  }
+}
+
 /** A second request with a token that names a row already. */
 async function repeat(
   deps: VerifyCouponDeps,
@@ -93,8 +123,9 @@ async function repeat(
   verifyToken: string,
   deadline: number,
 ): Promise<Verification> {
-  const stored = await deps.db.run((repositories) =>
-    repositories.verifications.findByToken(input.app.id, verifyToken),
+  const stored = await deps.db.run(
+    (repositories) => repositories.verifications.findByToken(input.app.id, verifyToken),
+    CALLER_PATIENCE_MS,
   );
   if (!stored) throw new Error('A verification that exists was not found');
   switch (answerRepeat(stored, input)) {
@@ -103,15 +134,24 @@ async function repeat(
     case 'stored_record':
       return stored;
     case 'wait':
-      return waitForVerdict(deps, stored, deadline, FIRST_POLL_OF_REPEAT_MS);
+      return isStranded(stored, deps.clock.now())
+        ? run(deps, stored, deadline)
+        : waitForVerdict(deps, stored, deadline, FIRST_POLL_OF_REPEAT_MS);
     case 'try_again': {
-      const reopened = await deps.db.run((repositories) =>
-        repositories.verifications.reopen(stored, stored.mode, input.requestId, deps.clock.now()),
+      const reopened = await openRound(deps, input.app.id, verifyToken, (verifications, now) =>
+        verifications.reopen(stored, stored.mode, input.requestId, now),
       );
       // Another request with the same token opened it first: wait for that one.
       return reopened ? run(deps, reopened, deadline) : waitForVerdict(deps, stored, deadline, FIRST_POLL_MS);
     }
   }
+}
+
+/** Whether a repeat has to start it: nothing was sent and nothing moves. One that runs all the same is not run twice. */
+function isStranded(verification: Verification, now: Date): boolean {
+  return (
+    verification.openSendCount === 0 && now.getTime() - verification.updatedAt.getTime() > STRANDED_AFTER_MS
+  );
 }
 
 /** Has the stored verification run and waits for its verdict. */
@@ -160,16 +200,18 @@ async function run(
  */
 async function closeUnsent(deps: VerifyCouponDeps, verification: Verification): Promise<Verification | null> {
   try {
-    return await deps.db.run((repositories) =>
-      repositories.verifications.closeNotAttempted(
-        verification,
-        {
-          reason: 'gateway.engine_unavailable',
-          errorCode: 0,
-          errorDescription: ERRORS['gateway.engine_unavailable'].zh,
-        },
-        deps.clock.now(),
-      ),
+    return await deps.db.run(
+      (repositories) =>
+        repositories.verifications.closeNotAttempted(
+          verification,
+          {
+            reason: 'gateway.engine_unavailable',
+            errorCode: 0,
+            errorDescription: ERRORS['gateway.engine_unavailable'].zh,
+          },
+          deps.clock.now(),
+        ),
+      CALLER_PATIENCE_MS,
     );
   } catch (err) {
     deps.logger.error({ err, verificationId: verification.id }, 'an unsent verification could not be closed');
@@ -204,7 +246,7 @@ async function waitForVerdict(
         watch.stop();
         watch = deps.board.watch(verification.id);
       }
-      known = (await readRow(deps, known)) ?? known;
+      known = (await readRow(deps, known, Math.max(LAST_READ_MS, deadline - performance.now()))) ?? known;
       if (known.round >= verification.round && isAnswerable(known)) return known;
       pollMs = Math.min(pollMs * POLL_GROWTH, LONGEST_POLL_MS);
     }
@@ -214,9 +256,16 @@ async function waitForVerdict(
   }
 }
 
-async function readRow(deps: VerifyCouponDeps, known: Verification): Promise<Verification | null> {
+async function readRow(
+  deps: VerifyCouponDeps,
+  known: Verification,
+  leftMs: number,
+): Promise<Verification | null> {
   try {
-    return await deps.db.run((repositories) => repositories.verifications.findById(known.id));
+    return await deps.db.run(
+      (repositories) => repositories.verifications.findById(known.id),
+      Math.min(leftMs, CALLER_PATIENCE_MS),
+    );
   } catch (err) {
     deps.logger.warn({ err, verificationId: known.id }, 'a waiting request could not read its row');
     return null;

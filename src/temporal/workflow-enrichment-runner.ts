@@ -54,8 +54,8 @@ export function createEnrichmentRunner(
       }
     },
 
-    async ensureRunning(input) {
-      if (await isRunning(temporal, verifyWorkflowId(input.verificationId))) return false;
+    async ensureRunning(input, round) {
+      if (await isRunning(temporal, verifyWorkflowId(input.verificationId, round))) return false;
       try {
         await withinTime(
           CALL_TIMEOUT_MS,

@@ -1,5 +1,4 @@
 // The verification-runner port on Temporal: an eagerly started workflow VerifyCoupon per verification.
-import { setTimeout as delay } from 'node:timers/promises';
 import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
 import {
   WithStartWorkflowOperation,
@@ -30,8 +29,6 @@ import { isCertainRefusal, withinTime } from './engine-failure.ts';
 /** A worker killed in the middle of a step is taken over after this long. */
 const WORKFLOW_TASK_TIMEOUT = '5 seconds';
 const RESOLVE_TIMEOUT_MS = 10_000;
-const PREVIOUS_ROUND_PAUSE_MS = 100;
-const PREVIOUS_ROUND_TRIES = 20;
 
 export interface WorkflowSettings {
   readonly lookAgainMs: number;
@@ -42,30 +39,15 @@ export function createVerificationRunner(
   temporal: TemporalConnection,
   settings: WorkflowSettings,
 ): VerificationRunner {
-  const start = async (input: RunVerificationInput, timeoutMs: number): Promise<RunStart> => {
-    try {
-      const handle = await withinTime(timeoutMs, startWorkflow(temporal, settings, input));
-      return { kind: 'started', here: handle.eagerlyStarted };
-    } catch (cause) {
-      if (cause instanceof WorkflowExecutionAlreadyStartedError) return { kind: 'already_running' };
-      return { kind: isCertainRefusal(cause) ? 'refused' : 'uncertain', cause };
-    }
-  };
   return {
-    async start(input, timeoutMs) {
-      const giveUpAt = performance.now() + timeoutMs;
-      let outcome = await start(input, timeoutMs);
-      // The earlier round's run may still be closing: this round is not the one it carries.
-      for (
-        let tries = 1;
-        input.round > 1 && outcome.kind === 'already_running' && tries < PREVIOUS_ROUND_TRIES;
-        tries++
-      ) {
-        if (performance.now() + PREVIOUS_ROUND_PAUSE_MS > giveUpAt) break;
-        await delay(PREVIOUS_ROUND_PAUSE_MS);
-        outcome = await start(input, Math.max(1, giveUpAt - performance.now()));
+    async start(input, timeoutMs): Promise<RunStart> {
+      try {
+        const handle = await withinTime(timeoutMs, startWorkflow(temporal, settings, input));
+        return { kind: 'started', here: handle.eagerlyStarted };
+      } catch (cause) {
+        if (cause instanceof WorkflowExecutionAlreadyStartedError) return { kind: 'already_running' };
+        return { kind: isCertainRefusal(cause) ? 'refused' : 'uncertain', cause };
       }
-      return outcome;
     },
   };
 }
@@ -116,7 +98,7 @@ function workflowOptions(settings: WorkflowSettings, input: RunVerificationInput
   const { appName, ...identity } = input;
   const workflowInput: VerifyCouponInput = { ...identity, ...settings };
   return {
-    workflowId: verifyWorkflowId(input.verificationId),
+    workflowId: verifyWorkflowId(input.verificationId, input.round),
     taskQueue: TASK_QUEUES.verify,
     args: [workflowInput] as [VerifyCouponInput],
     workflowTaskTimeout: WORKFLOW_TASK_TIMEOUT,

@@ -16,26 +16,27 @@ const BUDGET_MS = 5000;
 
 /** Asks for a verification as the HTTP route does. */
 export async function verify(harness: Harness, request: Partial<VerifyCouponInput>, budgetMs = BUDGET_MS) {
-  return verifyCoupon(
-    { ...harness.gateway, budgetMs },
-    {
-      app: harness.app,
-      nonce: {
-        clientKey: harness.app.clientKey,
-        nonce: randomUUID(),
-        expiresAt: new Date(Date.now() + 300_000),
-      },
-      requestId: randomUUID(),
-      mode: 'short_link',
-      requestValue: '',
-      poiId: POI_ID,
-      verifyToken: randomUUID(),
-      operatorId: 'cashier-1',
-      deviceId: 'till-1',
-      note: '',
-      ...request,
+  return verifyCoupon({ ...harness.gateway, budgetMs }, verifyInput(harness, request));
+}
+
+export function verifyInput(harness: Harness, request: Partial<VerifyCouponInput>): VerifyCouponInput {
+  return {
+    app: harness.app,
+    nonce: {
+      clientKey: harness.app.clientKey,
+      nonce: randomUUID(),
+      expiresAt: new Date(Date.now() + 300_000),
     },
-  );
+    requestId: randomUUID(),
+    mode: 'short_link',
+    requestValue: '',
+    poiId: POI_ID,
+    verifyToken: randomUUID(),
+    operatorId: 'cashier-1',
+    deviceId: 'till-1',
+    note: '',
+    ...request,
+  };
 }
 
 export async function readVerification(harness: Harness, id: number): Promise<Verification> {

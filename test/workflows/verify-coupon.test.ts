@@ -9,7 +9,7 @@ import {
 } from '../../workflows/contract.ts';
 import { eventually } from '../support/eventually.ts';
 import { type Harness, startHarness } from '../support/harness.ts';
-import { keepHistory, OTHER_POI_ID, POI_ID, readVerification, verify } from './support.ts';
+import { keepHistory, OTHER_POI_ID, POI_ID, readVerification, verify, verifyInput } from './support.ts';
 
 let harness: Harness;
 beforeAll(async () => {
@@ -23,9 +23,9 @@ const workflow = (workflowId: string) => harness.gateway.temporal.client.workflo
 const statusOf = async (workflowId: string) => (await workflow(workflowId).describe()).status.name;
 
 /** Waits until the workflow is over, and keeps its history under `path`. */
-async function finished(id: number, path: string): Promise<void> {
-  await workflow(verifyWorkflowId(id)).result();
-  await keepHistory(harness, verifyWorkflowId(id), path);
+async function finished(id: number, path: string, round = 1): Promise<void> {
+  await workflow(verifyWorkflowId(id, round)).result();
+  await keepHistory(harness, verifyWorkflowId(id, round), path);
 }
 
 function effectsOf(orderId: string): number {
@@ -118,7 +118,46 @@ describe('VerifyCoupon', () => {
       });
       const second = await verify(harness, { requestValue: order.shortLink, verifyToken });
       expect(second).toMatchObject({ verifyStatus: 'success', round: 2 });
-      await finished(second.id, 'verify-second-round');
+      await finished(second.id, 'verify-second-round', 2);
+      expect(effectsOf(order.orderId)).toBe(1);
+    });
+
+    it('tries again beside the workflow of the round before, which may still run or arrive late', async () => {
+      const order = state().createOrder();
+      const verifyToken = randomUUID();
+      state().addFault({ kind: 'http-5xx-before-effect', endpoints: ['prepare'] });
+      const err: unknown = await verify(harness, { requestValue: order.shortLink, verifyToken }).catch(
+        (caught: unknown) => caught,
+      );
+      const id = (err as AppError).data!['verification_id'] as number;
+      await workflow(verifyWorkflowId(id)).result();
+      // Nobody serves this queue: it stays open under the id that the first round had.
+      const late = await harness.gateway.temporal.client.workflow.start('VerifyCoupon', {
+        workflowId: verifyWorkflowId(id),
+        taskQueue: 'nobody',
+        args: [],
+      });
+      const second = await verify(harness, { requestValue: order.shortLink, verifyToken });
+      expect(second).toMatchObject({ id, verifyStatus: 'success', round: 2 });
+      await late.terminate();
+    });
+
+    it('starts by a repeat what was accepted and never started', async () => {
+      const order = state().createOrder();
+      const input = verifyInput(harness, { requestValue: order.shortLink, verifyToken: randomUUID() });
+      const accepted = await harness.gateway.db.run(({ verifications }) =>
+        verifications.accept(
+          { ...input, verifyToken: input.verifyToken ?? '', appId: input.app.id, appName: '', appCode: '' },
+          input.nonce,
+          new Date(Date.now() - 10_000),
+        ),
+      );
+      expect(accepted.kind).toBe('accepted');
+      const repeated = await verify(harness, {
+        requestValue: order.shortLink,
+        verifyToken: input.verifyToken,
+      });
+      expect(repeated).toMatchObject({ verifyStatus: 'success', round: 1 });
       expect(effectsOf(order.orderId)).toBe(1);
     });
   });
