@@ -85,7 +85,7 @@ function* doubles({ rows, truths }: Ledgers, index: Index): Generator<string> {
     if (claiming.length > 1) yield `one effect of ${token} is claimed by ${claiming.map(name).join(' and ')}`;
   }
   for (const [certificateId, effects] of index.effectsByCertificate) {
-    const isTimesCard = rows.some((row) => row.certificate_id === certificateId && row.is_times_card);
+    const isTimesCard = effects.some((effect) => effect.serial_number !== null);
     if (effects.length > 1 && !isTimesCard)
       yield `coupon ${certificateId} was redeemed ${effects.length} times`;
     const successes = rows.filter(

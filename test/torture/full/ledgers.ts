@@ -18,7 +18,6 @@ export interface GatewayRow {
   readonly douyin_verify_token: string;
   readonly encrypted_code: string;
   readonly certificate_id: string;
-  readonly is_times_card: boolean;
   readonly verify_id: string;
   readonly order_id: string;
   readonly enrichment_status: string;

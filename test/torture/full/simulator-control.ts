@@ -28,6 +28,8 @@ export interface Effect {
   /** Null for a use outside of the API. */
   readonly verify_token: string | null;
   readonly verified_by: 'api' | 'till';
+  /** Which use of a times card it was; null for other coupons. */
+  readonly serial_number: number | null;
 }
 
 export interface Truth {

@@ -15,6 +15,7 @@ export class TcpProxy {
   readonly #targetPort: () => number;
   readonly #server: Server;
   readonly #pairs = new Set<Pair>();
+  readonly #abandoned = new Set<Pair>();
   #state: ProxyState = 'open';
 
   /** @param targetPort asked at every new connection */
@@ -52,7 +53,16 @@ export class TcpProxy {
     }
   }
 
+  /** What is connected stays silent for ever, and new connections are served: a failover that nobody is told of. */
+  abandon(): void {
+    this.set('stall');
+    for (const pair of this.#pairs) this.#abandoned.add(pair);
+    this.#pairs.clear();
+    this.#state = 'open';
+  }
+
   async close(): Promise<void> {
+    for (const pair of this.#abandoned) this.#pairs.add(pair);
     this.set('cut');
     await new Promise<void>((resolve) => this.#server.close(() => resolve()));
   }
@@ -87,7 +97,9 @@ export class TcpProxy {
     });
   }
 
-  #regulate({ caller, target }: Pair): void {
+  #regulate(pair: Pair): void {
+    if (this.#abandoned.has(pair)) return;
+    const { caller, target } = pair;
     const holdsRequests = this.#state === 'stall';
     const holdsAnswers = this.#state === 'stall' || this.#state === 'stall_answers';
     if (holdsRequests || target.writableNeedDrain) caller.pause();
