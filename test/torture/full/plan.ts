@@ -53,7 +53,7 @@ export interface Visit {
   readonly tills: readonly PlannedTill[];
 }
 
-export const KILL_TARGETS = ['api-1', 'api-2', 'worker', 'temporal', 'postgres'] as const;
+export const KILL_TARGETS = ['api-1', 'api-2', 'worker-1', 'worker-2', 'temporal', 'postgres'] as const;
 export type Target = (typeof KILL_TARGETS)[number];
 
 /** The connections the nemesis can break: each goes through a proxy of its own. */
@@ -64,9 +64,12 @@ export const LINKS = [
   'api-2:postgres',
   'api-2:temporal',
   'api-2:douyin',
-  'worker:postgres',
-  'worker:temporal',
-  'worker:douyin',
+  'worker-1:postgres',
+  'worker-1:temporal',
+  'worker-1:douyin',
+  'worker-2:postgres',
+  'worker-2:temporal',
+  'worker-2:douyin',
   'tills:api-1',
   'tills:api-2',
   'all:short-links',
@@ -179,7 +182,7 @@ function planVisit(random: Random, seed: string, frame: VisitFrame): Visit {
       couponIndex: 0,
       hasUnknownCode: false,
       follow: random.chance(0.5) ? 'look_up' : 'repeat',
-      patience: random.chance(0.06) ? random.int(1, 2) : Number.MAX_SAFE_INTEGER,
+      patience: random.chance(0.1) ? random.int(1, 2) : Number.MAX_SAFE_INTEGER,
       ...changes,
     };
   };
@@ -287,12 +290,12 @@ function planScenario(
 const KILL_WEIGHTS: readonly Target[] = [
   'api-1',
   'api-2',
-  'worker',
+  'worker-1',
   'postgres',
   'api-1',
   'temporal',
   'api-2',
-  'worker',
+  'worker-2',
 ];
 /** Both APIs are never brought down within this time, so that tills can mostly reach one. */
 const API_GAP_MS = 7000;
@@ -313,7 +316,7 @@ function planDisturbances({ seed, kills }: PlanOptions, lengthMs: number): Distu
   const killed = slotsOf(kills).map((atMs, index): Disturbance => ({
     atMs,
     kind: 'kill',
-    target: bag[index] ?? 'worker',
+    target: bag[index] ?? 'worker-1',
     awayMs: random.chance(0.3) ? random.int(3000, 8000) : random.int(100, 1500),
   }));
   const paused = slotsOf(Math.round(kills * 0.5)).map((atMs): Disturbance => ({

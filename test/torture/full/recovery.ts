@@ -83,7 +83,17 @@ export function openTimesMs(rows: readonly GatewayRow[]): readonly number[] {
 }
 
 function partOf(target: Target): Part {
-  return target === 'api-1' || target === 'api-2' ? 'api' : target;
+  switch (target) {
+    case 'api-1':
+    case 'api-2':
+      return 'api';
+    case 'worker-1':
+    case 'worker-2':
+      return 'worker';
+    case 'temporal':
+    case 'postgres':
+      return target;
+  }
 }
 
 function successesOf(client: readonly ClientEntry[]): { askedAtMs: number; toldAtMs: number }[] {

@@ -1,4 +1,4 @@
-// The whole system under torture: embedded servers with durable data, the simulator, two API processes and a worker, and a
+// The whole system under torture: embedded servers with durable data, the simulator, two API processes and two workers, and a
 // proxy on every connection between them. What is broken when is the nemesis's.
 import { randomBytes } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
@@ -35,6 +35,8 @@ const SETTINGS = {
   MAX_IN_FLIGHT: '48',
   DATABASE_POOL_SIZE: '12',
 } as const;
+
+type ProcessName = Exclude<Target, 'temporal' | 'postgres'>;
 
 export interface AppCredentials {
   readonly id: number;
@@ -187,7 +189,7 @@ async function startParts(options: SystemOptions, stops: (() => Promise<unknown>
 
   const databaseUrl = postgres.running.url;
   const secretsKey = randomBytes(32).toString('base64');
-  const envOf = (name: 'api-1' | 'api-2' | 'worker'): Record<string, string> => {
+  const envOf = (name: ProcessName): Record<string, string> => {
     const throughProxy = new URL(databaseUrl);
     throughProxy.host = proxies[`${name}:postgres`].address;
     return {
@@ -208,18 +210,18 @@ async function startParts(options: SystemOptions, stops: (() => Promise<unknown>
     };
   };
   const migrateConfig = loadConfig({
-    ...envOf('worker'),
+    ...envOf('worker-1'),
     DATABASE_URL: databaseUrl,
     TEMPORAL_ADDRESS: `127.0.0.1:${temporalPort}`,
   });
   await migrate(migrateConfig, createLogger({ level: 'silent', format: 'json', process: 'torture' }), signal);
 
-  report('starting two API processes and a worker');
-  const childOf = (name: 'api-1' | 'api-2' | 'worker', env: Record<string, string>) =>
+  report('starting two API processes and two workers');
+  const childOf = (name: ProcessName, env: Record<string, string>) =>
     new SupervisedChild({
       name,
       modulePath: MAIN,
-      args: [name === 'worker' ? 'worker' : 'api'],
+      args: [name.startsWith('worker') ? 'worker' : 'api'],
       env: { ...envOf(name), ...env },
       logPath: join(logs, `${name}.log`),
       onUnexpectedExit,
@@ -228,12 +230,19 @@ async function startParts(options: SystemOptions, stops: (() => Promise<unknown>
     childOf('api-1', { PORT: String(apiPorts[0]) }),
     childOf('api-2', { PORT: String(apiPorts[1]) }),
   ] as const;
-  const worker = childOf('worker', {});
-  const children = [...apis, worker];
+  const workers = [childOf('worker-1', {}), childOf('worker-2', {})] as const;
+  const children = [...apis, ...workers];
   stops.unshift(() => Promise.all(children.map((child) => child.stop())));
   await Promise.all(children.map((child) => child.start()));
   return new System({
-    victims: { 'api-1': apis[0], 'api-2': apis[1], worker, temporal, postgres },
+    victims: {
+      'api-1': apis[0],
+      'api-2': apis[1],
+      'worker-1': workers[0],
+      'worker-2': workers[1],
+      temporal,
+      postgres,
+    },
     proxies,
     simulator: new SimulatorControl(simulatorUrl.origin),
     apps: [await createApp(apiPorts[0], 'a'), await createApp(apiPorts[0], 'b')],
