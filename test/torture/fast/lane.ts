@@ -1,0 +1,83 @@
+// A lane runs seeds one after the other on a database of its own.
+import type { MikroORM } from '@mikro-orm/postgresql';
+import { openOrm } from '../../../src/db/mikro-orm.config.ts';
+import { createDatabase, type Database } from '../../../src/db/unit-of-work.ts';
+import type { Verification } from '../../../src/domain/verification.ts';
+import type { VerifierApp } from '../../../src/domain/verifier-app.ts';
+import { createLogger } from '../../../src/observability/logger.ts';
+import { createSecretBox } from '../../../src/secret-box.ts';
+import { createVerifierApp } from '../../../src/services/create-verifier-app.ts';
+import { VerificationEntity } from '../../../src/db/entities/verification.entity.ts';
+import { createTestDatabase } from '../../support/test-database.ts';
+import type { SeedDatabase } from './run-seed.ts';
+
+export interface Lane {
+  readonly database: SeedDatabase;
+  close(): Promise<void>;
+}
+
+const silent = createLogger({ level: 'silent', format: 'json', process: 'torture' });
+
+/** Needs TEST_DATABASE_URL, as the tests do. */
+export async function openLane(): Promise<Lane> {
+  const testDatabase = await createTestDatabase({ migrate });
+  const orm = await openOrm({ url: testDatabase.url, poolSize: 2, logger: silent });
+  const db = createDatabase(orm);
+  return {
+    database: seedDatabase(orm, db, await createApps(db)),
+    async close() {
+      await orm.close();
+      await testDatabase.drop();
+    },
+  };
+}
+
+async function migrate(url: string): Promise<void> {
+  const orm = await openOrm({ url, poolSize: 1, logger: silent });
+  await orm.migrator.up();
+  await orm.close();
+}
+
+async function createApps(db: Database): Promise<readonly VerifierApp[]> {
+  const secretBox = createSecretBox(['a'.repeat(43) + '=']);
+  const apps: VerifierApp[] = [];
+  for (const code of ['till-a', 'till-b']) {
+    const created = await createVerifierApp(
+      { db, secretBox },
+      { name: code, code },
+      { uid: 'torture', requestId: 'torture' },
+    );
+    apps.push(created.app);
+  }
+  return apps;
+}
+
+function seedDatabase(orm: MikroORM, db: Database, apps: readonly VerifierApp[]): SeedDatabase {
+  const query = async (sql: string) => {
+    const rows: unknown = await orm.em.fork().execute(sql);
+    return rows as Record<string, unknown>[];
+  };
+  return {
+    db,
+    apps,
+    async clear() {
+      await query('truncate verifications, verification_events, request_nonces, audit_log');
+    },
+    async countProcessing() {
+      const [row] = await query(
+        `select count(*)::int as open from verifications where verify_status = 'processing'`,
+      );
+      return Number(row?.['open']);
+    },
+    async listVerifications() {
+      return (await orm.em.fork().find(VerificationEntity, {}, { orderBy: { id: 'asc' } })) as Verification[];
+    },
+    async countVerdicts() {
+      const rows = await query(
+        `select verification_id::int as id, count(*)::int as verdicts from verification_events
+         where kind in ('verified', 'refused') group by verification_id`,
+      );
+      return new Map(rows.map((row) => [Number(row['id']), Number(row['verdicts'])]));
+    },
+  };
+}

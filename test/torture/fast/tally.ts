@@ -1,0 +1,104 @@
+// Adds up what the seeds came to, and says it.
+import type { Findings } from './check.ts';
+import type { SeedReport } from './run-seed.ts';
+
+type Counts = Record<string, number>;
+const KINDS = ['double', 'lost', 'contradictions', 'unknown', 'broken'] as const satisfies (keyof Findings)[];
+const MAX_SHOWN_PER_KIND = 5;
+
+export interface Tally {
+  seeds: number;
+  verifications: number;
+  steps: number;
+  turnedMs: number;
+  prepares: number;
+  verifiedTokens: number;
+  creditedToTheOther: number;
+  readonly found: Record<(typeof KINDS)[number], number>;
+  readonly byStatus: Counts;
+  readonly douyinFaults: Counts;
+  readonly troubles: Counts;
+  readonly alerts: Counts;
+  readonly failedSeeds: Set<string>;
+  readonly crashedSeeds: { readonly seed: string; readonly error: string }[];
+  /** Lines to print at once. */
+  readonly news: string[];
+}
+
+export function emptyTally(): Tally {
+  return {
+    seeds: 0,
+    verifications: 0,
+    steps: 0,
+    turnedMs: 0,
+    prepares: 0,
+    verifiedTokens: 0,
+    creditedToTheOther: 0,
+    found: { double: 0, lost: 0, contradictions: 0, unknown: 0, broken: 0 },
+    byStatus: {},
+    douyinFaults: {},
+    troubles: {},
+    alerts: {},
+    failedSeeds: new Set(),
+    crashedSeeds: [],
+    news: [],
+  };
+}
+
+export function addReport(tally: Tally, report: SeedReport): void {
+  tally.seeds += 1;
+  for (const name of ['verifications', 'steps', 'turnedMs', 'prepares', 'verifiedTokens'] as const) {
+    tally[name] += report[name];
+  }
+  tally.creditedToTheOther += report.findings.creditedToTheOther;
+  for (const name of ['byStatus', 'douyinFaults', 'troubles', 'alerts'] as const) {
+    for (const [key, count] of Object.entries(report[name]))
+      tally[name][key] = (tally[name][key] ?? 0) + count;
+  }
+  for (const kind of KINDS) {
+    const found = report.findings[kind];
+    tally.found[kind] += found.length;
+    if (found.length > 0) tally.failedSeeds.add(report.seed);
+    for (const what of found.slice(0, MAX_SHOWN_PER_KIND)) {
+      tally.news.push(`FOUND ${kind} in seed ${report.seed}: ${what}`);
+    }
+  }
+}
+
+export function isClean(tally: Tally): boolean {
+  return tally.failedSeeds.size === 0 && tally.crashedSeeds.length === 0;
+}
+
+export function renderTally(tally: Tally, run: { seconds: number; verificationsPerSeed: number }): string {
+  const counts = (title: string, values: Counts) =>
+    `${title}: ${total(values)} (${Object.entries(values)
+      .sort(([, a], [, b]) => b - a)
+      .map(([name, count]) => `${name} ${count}`)
+      .join(', ')})`;
+  const replay = (seed: string) =>
+    `  replay: npm run torture:fast -- --seeds 1 --seed ${seed} --verifications-per-seed ${run.verificationsPerSeed}`;
+  return [
+    '',
+    `verifications: ${tally.verifications} over ${tally.seeds} seeds in ${run.seconds.toFixed(0)} s ` +
+      `(${Math.round(tally.verifications / run.seconds)}/s; ${tally.steps} database statements; ` +
+      `${(tally.turnedMs / 86_400_000).toFixed(0)} days on the turned clock)`,
+    counts('ended as', tally.byStatus),
+    counts(`Douyin faults of ${Object.keys(tally.douyinFaults).length} kinds`, tally.douyinFaults),
+    counts('crashes and other troubles', tally.troubles),
+    counts('alerts', tally.alerts),
+    `prepare : verify: ${tally.prepares} calls of prepare for ${tally.verifiedTokens} tokens sent to verify`,
+    `credited to the other verification of the same coupon: ${tally.creditedToTheOther}`,
+    `double: ${tally.found.double}  lost: ${tally.found.lost}  contradictions: ${tally.found.contradictions}  ` +
+      `unknown left: ${tally.found.unknown}  broken promises: ${tally.found.broken}`,
+    ...[...tally.failedSeeds].slice(0, 20).map(replay),
+    ...tally.crashedSeeds.map(
+      ({ seed, error }) =>
+        `  did not finish: ${seed || 'a worker'}: ${error}${seed ? `\n${replay(seed)}` : ''}`,
+    ),
+    '',
+  ].join('\n');
+}
+
+function total(values: Counts): number {
+  return Object.values(values).reduce((sum, count) => sum + count, 0);
+}
