@@ -16,6 +16,7 @@ import { openAuth } from './middleware/open-auth.ts';
 import { rawBody } from './middleware/raw-body.ts';
 import { refuseWhenStopping } from './middleware/refuse-when-stopping.ts';
 import { requestId } from './middleware/request-id.ts';
+import { createOpenApiDocument } from './openapi.ts';
 import type { HttpMiddleware, RequestState } from './request-state.ts';
 import type { Route } from './route.ts';
 import { ROUTES } from './routes/index.ts';
@@ -23,7 +24,12 @@ import { ROUTES } from './routes/index.ts';
 /** @throws Error for a trusted network that is not a CIDR block */
 export function createApp(deps: HttpDeps): Koa<RequestState> {
   const app = new Koa<RequestState>();
-  const routeDeps: RouteDeps = { ...deps, healthChecker: new HealthChecker(deps.health, deps.clock) };
+  let openApiText: string | null = null;
+  const routeDeps: RouteDeps = {
+    ...deps,
+    healthChecker: new HealthChecker(deps.health, deps.clock),
+    openApiText: () => (openApiText ??= JSON.stringify(createOpenApiDocument(ROUTES, deps.version))),
+  };
   const authenticator = new AppAuthenticator(deps);
   const recorder = new AppUseRecorder(deps);
   const limitInFlight = inFlightLimit(deps.maxInFlight);

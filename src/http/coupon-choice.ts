@@ -1,7 +1,7 @@
 // Which coupon a body names: exactly one of several fields, as a zod check and as the domain's request.
 import type { z } from 'zod';
 import type { VerifyMode } from '../domain/coupon.ts';
-import { text } from './fields.ts';
+import { doc, text } from './fields.ts';
 import { bilingual } from './invalid-request.ts';
 
 /**
@@ -9,10 +9,17 @@ import { bilingual } from './invalid-request.ts';
  * of 512 characters still fits its index.
  */
 export const couponFields = {
-  short_link: () => text({ min: 1, max: 2048 }),
-  code: () => text({ min: 1, max: 128 }),
-  encrypted_code: () => text({ min: 1, max: 512 }),
+  short_link: () =>
+    doc(text({ min: 1, max: 2048 }), '扫码得到的短链，原样传入', 'the scanned short link, as it is'),
+  code: () => doc(text({ min: 1, max: 128 }), '明文券码', 'the plain code'),
+  encrypted_code: () =>
+    doc(text({ min: 1, max: 512 }), 'prepare 返回的加密券码', 'the encrypted code prepare returned'),
 } as const;
+
+/** What `exactlyOneOf` asks for, as JSON Schema says it. */
+export function exactlyOneOfSchema(...fields: readonly string[]): { oneOf: { required: string[] }[] } {
+  return { oneOf: fields.map((field) => ({ required: [field] })) };
+}
 
 /** A check for `superRefine`: exactly one of the fields is there. */
 export function exactlyOneOf<Field extends string>(...fields: readonly Field[]) {

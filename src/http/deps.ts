@@ -26,4 +26,6 @@ export interface HttpDeps extends VerifyCouponDeps, AuthenticateAppDeps {
 /** What handlers get: the above, and what one app builds of it. */
 export interface RouteDeps extends HttpDeps {
   readonly healthChecker: HealthChecker;
+  /** The OpenAPI document as JSON. */
+  openApiText(): string;
 }

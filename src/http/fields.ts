@@ -25,6 +25,11 @@ export function text(limits: { readonly min: number; readonly max: number }) {
     .meta({ minLength: limits.min, maxLength: limits.max, pattern: NO_CONTROL_CHARACTERS });
 }
 
+/** Says in both languages what a field is, for the reference. */
+export function doc<T extends z.ZodType>(schema: T, zh: string, en: string): T {
+  return schema.meta({ description: `${zh} / ${en}` });
+}
+
 /** Text of a given form. `form` says in both languages what it must look like. */
 export function patternedText(pattern: RegExp, zh: string, en: string) {
   return z
@@ -48,8 +53,13 @@ export function integerText(limits: { readonly min: number; readonly max: number
     .meta({ override: { type: 'integer', minimum: limits.min, maximum: limits.max } });
 }
 
-export const poiId = () => text({ min: 1, max: 64 });
-export const verifyToken = () => text({ min: 1, max: 128 });
+export const poiId = () => doc(text({ min: 1, max: 64 }), '抖音门店编号', 'Douyin’s store id');
+export const verifyToken = () =>
+  doc(
+    text({ min: 1, max: 128 }),
+    '幂等凭据；encrypted_code 方式下为 prepare 返回的那个',
+    'the idempotency token; with encrypted_code the one prepare returned',
+  );
 
 /** The id of a row of ours. */
 export const rowId = () => integerText({ min: 1, max: Number.MAX_SAFE_INTEGER });

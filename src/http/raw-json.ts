@@ -35,3 +35,21 @@ export function stringifyJson(value: unknown): string {
   }
   return JSON.stringify(value) ?? 'null';
 }
+
+/** What TypeScript's library does not know of JSON yet. */
+const json = JSON as unknown as {
+  parse(
+    text: string,
+    reviver: (name: string, value: unknown, context: { readonly source?: string }) => unknown,
+  ): unknown;
+  rawJSON(text: string): unknown;
+};
+
+/** Parses JSON whose whole numbers JSON.stringify is to write back with every digit. */
+export function parseKeepingDigits(text: string): unknown {
+  return json.parse(text, (_name, value, { source }) =>
+    typeof value === 'number' && source !== undefined && !Number.isSafeInteger(value)
+      ? json.rawJSON(source)
+      : value,
+  );
+}

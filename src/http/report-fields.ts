@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { readPeriodEnd, readPeriodStart, type ReportPeriod } from '../domain/report-period.ts';
 import type { VerificationCursor, VerificationFilter } from '../services/report-verifications.ts';
-import { poiId, rowId, text } from './fields.ts';
+import { doc, poiId, rowId, text } from './fields.ts';
 import { EXPORT_FORMATS } from './export/answer-file.ts';
 import { bilingual, type FieldProblem, invalidRequest } from './invalid-request.ts';
 import type { Language } from '../domain/errors.ts';
@@ -10,14 +10,25 @@ import type { Language } from '../domain/errors.ts';
 const MAX_TIME_CHARACTERS = 40;
 
 export const reportFields = {
-  start_time: () => text({ min: 1, max: MAX_TIME_CHARACTERS }),
-  end_time: () => text({ min: 1, max: MAX_TIME_CHARACTERS }),
+  start_time: () =>
+    doc(
+      text({ min: 1, max: MAX_TIME_CHARACTERS }),
+      '起，含；RFC 3339 或 YYYY-MM-DD',
+      'from, included; RFC 3339 or YYYY-MM-DD',
+    ),
+  end_time: () =>
+    doc(
+      text({ min: 1, max: MAX_TIME_CHARACTERS }),
+      '止，不含；只写日期时包含那一天',
+      'to, not included; a date alone includes its day',
+    ),
   poi_id: () => poiId().optional(),
   app_id: () => rowId().optional(),
-  status: () => z.enum(['processing', 'success', 'failed']).optional(),
+  status: () =>
+    doc(z.enum(['processing', 'success', 'failed']), '即 verify_status', 'the verify_status').optional(),
   certificate_id: () => text({ min: 1, max: 64 }).optional(),
   order_id: () => text({ min: 1, max: 64 }).optional(),
-  export: () => z.enum(EXPORT_FORMATS).optional(),
+  export: () => doc(z.enum(EXPORT_FORMATS), '下载为文件', 'download as a file').optional(),
 } as const;
 
 const NOT_A_TIME = {

@@ -29,8 +29,6 @@ export interface ResponseDeclaration {
   readonly schema?: z.ZodType;
   /** Content types of `bytes` answers. */
   readonly contentTypes?: readonly string[];
-  /** Complete bodies, by a short name. */
-  readonly examples?: Readonly<Record<string, unknown>>;
 }
 
 export interface RouteDeclaration<
@@ -50,8 +48,6 @@ export interface RouteDeclaration<
   readonly params?: P;
   readonly query?: Q;
   readonly body?: B;
-  /** Complete request bodies, by a short name. */
-  readonly bodyExamples?: Readonly<Record<string, unknown>>;
   readonly responses: Readonly<Record<number, ResponseDeclaration>>;
   /** Beyond those every route of its surface can answer. */
   readonly errorCodes: readonly ErrorCode[];

@@ -4,19 +4,21 @@ import type { AppSecret, VerifierApp } from '../../domain/verifier-app.ts';
 import { moment } from '../fields.ts';
 import { presentTime } from './present-verification.ts';
 
-export const appViewSchema = z.object({
-  id: z.int(),
-  created_at: moment(),
-  updated_at: moment(),
-  name: z.string(),
-  code: z.string(),
-  description: z.string(),
-  client_key: z.string(),
-  status: z.enum(['active', 'disabled']),
-  allow_token_read: z.boolean(),
-  last_used_at: moment().nullable(),
-  poi_ids: z.array(z.string()),
-});
+export const appViewSchema = z
+  .object({
+    id: z.int(),
+    created_at: moment(),
+    updated_at: moment(),
+    name: z.string(),
+    code: z.string(),
+    description: z.string(),
+    client_key: z.string(),
+    status: z.enum(['active', 'disabled']),
+    allow_token_read: z.boolean(),
+    last_used_at: moment().nullable(),
+    poi_ids: z.array(z.string()),
+  })
+  .meta({ id: 'VerifierApp' });
 
 export type AppView = z.infer<typeof appViewSchema>;
 
@@ -36,12 +38,14 @@ export function presentApp(app: VerifierApp): AppView {
   };
 }
 
-export const appSecretViewSchema = z.object({
-  id: z.int(),
-  app_id: z.int(),
-  created_at: moment(),
-  ended_at: moment().nullable(),
-});
+export const appSecretViewSchema = z
+  .object({
+    id: z.int(),
+    app_id: z.int(),
+    created_at: moment(),
+    ended_at: moment().nullable(),
+  })
+  .meta({ id: 'AppSecret' });
 
 export function presentAppSecret(secret: AppSecret): z.infer<typeof appSecretViewSchema> {
   return {

@@ -4,12 +4,14 @@ import type { Bilingual, Language } from '../../domain/errors.ts';
 import type { VerificationEvent } from '../../services/show-verification.ts';
 import { moment } from '../fields.ts';
 
-export const timelineEntrySchema = z.object({
-  happened_at: moment(),
-  kind: z.string(),
-  summary: z.string(),
-  details: z.record(z.string(), z.unknown()),
-});
+export const timelineEntrySchema = z
+  .object({
+    happened_at: moment(),
+    kind: z.string(),
+    summary: z.string(),
+    details: z.record(z.string(), z.unknown()),
+  })
+  .meta({ id: 'TimelineEntry' });
 
 /** A kind that is not here is shown by its name. */
 const SUMMARIES: Readonly<Record<string, Bilingual>> = {

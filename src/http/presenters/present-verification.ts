@@ -1,52 +1,84 @@
 // A verification as callers see it: the published fields in the published order, then the gateway's own.
 import { z } from 'zod';
 import type { Verification } from '../../domain/verification.ts';
-import { moment } from '../fields.ts';
+import { doc, moment } from '../fields.ts';
 import { RawJson, rawJsonObject } from '../raw-json.ts';
 
 const fen = () => z.int().min(0);
 const time = () => moment().nullable();
 
-export const verificationViewSchema = z.object({
-  id: z.int(),
-  app_id: z.int(),
-  app_name: z.string(),
-  poi_id: z.string(),
-  verify_status: z.enum(['processing', 'success', 'failed']),
-  error_code: z.int(),
-  error_description: z.string(),
-  certificate_id: z.string(),
-  encrypted_code: z.string(),
-  origin_code: z.string(),
-  coupon_status: z.enum(['', 'UNUSED', 'USED', 'REFUNDING', 'REFUNDED', 'EXPIRED', 'CANCELLED', 'UNKNOWN']),
-  product_id: z.string(),
-  product_name: z.string(),
-  sku_id: z.string(),
-  sku_name: z.string(),
-  verify_records_count: z.int().min(0),
-  verify_id: z.string(),
-  order_id: z.string(),
-  source_order_id: z.string(),
-  ext_order_id: z.string(),
-  order_status: z.int(),
-  pay_amount: fen(),
-  receipt_amount: fen(),
-  discount_amount: fen(),
-  enrichment_status: z.enum(['pending', 'success', 'stuck', 'skipped']),
-  enrichment_retry_count: z.int().min(0),
-  douyin_response: z.custom<RawJson>((value) => value instanceof RawJson).nullable(),
-  expire_time: time(),
-  verify_time: time(),
-  create_order_time: time(),
-  pay_time: time(),
-  created_at: moment(),
-  updated_at: moment(),
-  verify_token: z.string(),
-  operator_id: z.string(),
-  device_id: z.string(),
-  note: z.string(),
-  advice: z.string(),
-});
+export const verificationViewSchema = z
+  .object({
+    id: doc(z.int(), '核销记录号', 'the record’s id'),
+    app_id: doc(z.int(), '应用编号', 'the app’s id'),
+    app_name: doc(z.string(), '应用名（核销时）', 'the app’s name at the time'),
+    poi_id: doc(z.string(), '抖音门店编号', 'Douyin’s store id'),
+    verify_status: doc(
+      z.enum(['processing', 'success', 'failed']),
+      'processing 未定，success 与 failed 为最终结果',
+      'processing is not decided yet; success and failed are final',
+    ),
+    error_code: doc(
+      z.int(),
+      '抖音的错误码，0 为成功，-1 为没有可用的券',
+      'Douyin’s code; 0 is success, -1 means no usable coupon',
+    ),
+    error_description: doc(z.string(), '抖音的错误说明', 'Douyin’s description'),
+    certificate_id: doc(z.string(), '抖音券编号', 'Douyin’s coupon id'),
+    encrypted_code: doc(z.string(), '加密券码', 'the encrypted code'),
+    origin_code: doc(z.string(), '明文券码，核销后才有', 'the plain code, known once redeemed'),
+    coupon_status: doc(
+      z.enum(['', 'UNUSED', 'USED', 'REFUNDING', 'REFUNDED', 'EXPIRED', 'CANCELLED', 'UNKNOWN']),
+      '券状态，最近一次所见',
+      'the coupon’s status as last seen',
+    ),
+    product_id: doc(z.string(), '商品编号', 'product id'),
+    product_name: doc(z.string(), '商品名', 'product name'),
+    sku_id: doc(z.string(), 'SKU 编号', 'SKU id'),
+    sku_name: doc(z.string(), 'SKU 名', 'SKU name'),
+    verify_records_count: doc(
+      z.int().min(0),
+      '该券的核销次数（次卡可大于 1）',
+      'how often the coupon was used',
+    ),
+    verify_id: doc(z.string(), '抖音核销编号，撤销时要用', 'Douyin’s id of this use'),
+    order_id: doc(z.string(), '抖音订单编号', 'Douyin’s order id'),
+    source_order_id: doc(z.string(), '来源订单编号', 'source order id'),
+    ext_order_id: doc(z.string(), '外部订单编号', 'external order id'),
+    order_status: doc(z.int(), '抖音订单状态，原值', 'Douyin’s order status, as sent'),
+    pay_amount: doc(fen(), '用户实付，分', 'paid by the customer, fen'),
+    receipt_amount: doc(fen(), '商家实收，分', 'received by the merchant, fen'),
+    discount_amount: doc(fen(), '优惠，分', 'discount, fen'),
+    enrichment_status: doc(
+      z.enum(['pending', 'success', 'stuck', 'skipped']),
+      '订单数据补全：pending 进行中，stuck 待人工，skipped 不需要',
+      'order data: pending, success, stuck (operators asked), skipped',
+    ),
+    enrichment_retry_count: doc(z.int().min(0), '补全重试次数', 'tries at the order data so far'),
+    douyin_response: z
+      .custom<RawJson | null>((value) => value === null || value instanceof RawJson)
+      .meta({
+        description:
+          '抖音核销接口的应答原文，之前为 null / Douyin’s verify answer as it came, null before there is one',
+        override: { type: ['object', 'null'] },
+      }),
+    expire_time: doc(time(), '券到期时间', 'when the coupon expires'),
+    verify_time: doc(time(), '核销时间', 'when it was redeemed'),
+    create_order_time: doc(time(), '下单时间', 'when it was ordered'),
+    pay_time: doc(time(), '付款时间', 'when it was paid'),
+    created_at: doc(moment(), '收到请求的时间', 'when the request came'),
+    updated_at: doc(moment(), '最近变更时间', 'last change'),
+    verify_token: doc(
+      z.string(),
+      '幂等凭据：重试与查询都用它',
+      'the idempotency token, for repeats and look-ups',
+    ),
+    operator_id: doc(z.string(), '收银员', 'the cashier'),
+    device_id: doc(z.string(), '设备', 'the device'),
+    note: doc(z.string(), '备注', 'note'),
+    advice: doc(z.string(), '收银员该怎么做；成功时为空', 'what the cashier should do; empty for a success'),
+  })
+  .meta({ id: 'VerificationView' });
 
 export type VerificationView = z.infer<typeof verificationViewSchema>;
 

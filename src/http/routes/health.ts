@@ -6,11 +6,13 @@ import { defineRoute } from '../route.ts';
 
 const check = () => z.enum(['ok', 'down']);
 
-export const healthSchema = z.object({
-  status: z.enum(['ok', 'degraded', 'down']),
-  version: z.string(),
-  checks: z.object({ database: check(), temporal: check(), access_token: check() }),
-});
+export const healthSchema = z
+  .object({
+    status: z.enum(['ok', 'degraded', 'down']),
+    version: z.string(),
+    checks: z.object({ database: check(), temporal: check(), access_token: check() }),
+  })
+  .meta({ id: 'HealthResponse' });
 
 const aliveSchema = z.object({ status: z.literal('ok') });
 

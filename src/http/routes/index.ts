@@ -1,5 +1,6 @@
 // Every route of the gateway, in the order of its documentation.
 import type { Route } from '../route.ts';
+import { docsAssetRoute, docsRoute, openApiRoute } from './docs.ts';
 import { health, livez, readyz } from './health.ts';
 import { addAppSecretRoute, endAppSecretRoute, listAppSecretsRoute } from './internal/app-secrets.ts';
 import { createAppRoute } from './internal/create-app.ts';
@@ -39,4 +40,7 @@ export const ROUTES: readonly Route[] = [
   health,
   livez,
   readyz,
+  openApiRoute,
+  docsRoute,
+  docsAssetRoute,
 ];

@@ -8,18 +8,20 @@ import { pageFields, pageOf } from '../../paging.ts';
 import { presentTime } from '../../presenters/present-verification.ts';
 import { defineRoute } from '../../route.ts';
 
-const enrichmentViewSchema = z.object({
-  verification_id: z.int(),
-  app_id: z.int(),
-  app_name: z.string(),
-  poi_id: z.string(),
-  order_id: z.string(),
-  enrichment_status: z.enum(['pending', 'success', 'stuck', 'skipped']),
-  enrichment_retry_count: z.int().min(0),
-  enrichment_error: z.string(),
-  verify_time: moment().nullable(),
-  updated_at: moment(),
-});
+const enrichmentViewSchema = z
+  .object({
+    verification_id: z.int(),
+    app_id: z.int(),
+    app_name: z.string(),
+    poi_id: z.string(),
+    order_id: z.string(),
+    enrichment_status: z.enum(['pending', 'success', 'stuck', 'skipped']),
+    enrichment_retry_count: z.int().min(0),
+    enrichment_error: z.string(),
+    verify_time: moment().nullable(),
+    updated_at: moment(),
+  })
+  .meta({ id: 'Enrichment' });
 
 function presentEnrichment(verification: Verification): z.infer<typeof enrichmentViewSchema> {
   return {

@@ -11,17 +11,19 @@ const MAX_NAME_CHARACTERS = 128;
 const name = () => text({ min: 1, max: MAX_NAME_CHARACTERS }).optional();
 const state = () => z.record(z.string(), z.unknown()).nullable();
 
-const auditEntrySchema = z.object({
-  id: z.int(),
-  happened_at: moment(),
-  actor: z.string(),
-  action: z.string(),
-  target_type: z.string(),
-  target_id: z.string(),
-  before: state(),
-  after: state(),
-  request_id: z.string(),
-});
+const auditEntrySchema = z
+  .object({
+    id: z.int(),
+    happened_at: moment(),
+    actor: z.string(),
+    action: z.string(),
+    target_type: z.string(),
+    target_id: z.string(),
+    before: state(),
+    after: state(),
+    request_id: z.string(),
+  })
+  .meta({ id: 'AuditEntry' });
 
 function presentAuditEntry(entry: AuditEntry): z.infer<typeof auditEntrySchema> {
   return {

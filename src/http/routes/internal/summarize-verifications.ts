@@ -22,20 +22,22 @@ const TOO_LONG = {
 
 const count = () => z.int().min(0);
 
-const summaryRowSchema = z.object({
-  day: z.iso.date().optional(),
-  poi_id: z.string().optional(),
-  app_id: z.int().optional(),
-  app_name: z.string().optional(),
-  verify_status: z.enum(['processing', 'success', 'failed']).optional(),
-  total_count: count(),
-  success_count: count(),
-  failed_count: count(),
-  processing_count: count(),
-  pay_amount: count(),
-  receipt_amount: count(),
-  discount_amount: count(),
-});
+const summaryRowSchema = z
+  .object({
+    day: z.iso.date().optional(),
+    poi_id: z.string().optional(),
+    app_id: z.int().optional(),
+    app_name: z.string().optional(),
+    verify_status: z.enum(['processing', 'success', 'failed']).optional(),
+    total_count: count(),
+    success_count: count(),
+    failed_count: count(),
+    processing_count: count(),
+    pay_amount: count(),
+    receipt_amount: count(),
+    discount_amount: count(),
+  })
+  .meta({ id: 'VerificationSummaryRow' });
 
 type SummaryView = z.infer<typeof summaryRowSchema>;
 

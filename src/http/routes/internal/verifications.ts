@@ -12,16 +12,18 @@ import { defineRoute } from '../../route.ts';
 const MAX_NOTE_CHARACTERS = 256;
 
 /** The published record, then what operators need. */
-const verificationDetailSchema = verificationViewSchema.extend({
-  mode: z.enum(['short_link', 'code', 'encrypted_code']),
-  step: z.enum(['accepted', 'prepared', 'sent', 'settled', 'unsettled', 'not_attempted']),
-  round: z.int().min(1),
-  send_count: z.int().min(0),
-  last_outcome: z.string(),
-  enrichment_error: z.string(),
-  used_by_verification_id: z.int().nullable(),
-  timeline: z.array(timelineEntrySchema),
-});
+const verificationDetailSchema = verificationViewSchema
+  .extend({
+    mode: z.enum(['short_link', 'code', 'encrypted_code']),
+    step: z.enum(['accepted', 'prepared', 'sent', 'settled', 'unsettled', 'not_attempted']),
+    round: z.int().min(1),
+    send_count: z.int().min(0),
+    last_outcome: z.string(),
+    enrichment_error: z.string(),
+    used_by_verification_id: z.int().nullable(),
+    timeline: z.array(timelineEntrySchema),
+  })
+  .meta({ id: 'VerificationDetail' });
 
 export const showVerificationRoute = defineRoute({
   operationId: 'showVerification',

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { requirePoiAllowed } from '../../../domain/verifier-app.ts';
 import { prepareCoupon } from '../../../services/prepare-coupon.ts';
 import { bytes } from '../../answer.ts';
-import { couponFields, exactlyOneOf, readCoupon } from '../../coupon-choice.ts';
+import { couponFields, exactlyOneOf, exactlyOneOfSchema, readCoupon } from '../../coupon-choice.ts';
 import { poiId } from '../../fields.ts';
 import { defineRoute } from '../../route.ts';
 
@@ -13,7 +13,8 @@ const bodySchema = z
     short_link: couponFields.short_link().optional(),
     code: couponFields.code().optional(),
   })
-  .superRefine(exactlyOneOf('short_link', 'code'));
+  .superRefine(exactlyOneOf('short_link', 'code'))
+  .meta({ override: exactlyOneOfSchema('short_link', 'code') });
 
 export const prepareCouponRoute = defineRoute({
   operationId: 'prepareCoupon',

@@ -4,8 +4,8 @@ import { requirePoiAllowed } from '../../../domain/verifier-app.ts';
 import { adviseCashier } from '../../../services/advise-cashier.ts';
 import { verifyCoupon } from '../../../services/verify-coupon.ts';
 import { data } from '../../answer.ts';
-import { couponFields, exactlyOneOf, readCoupon } from '../../coupon-choice.ts';
-import { poiId, text, verifyToken } from '../../fields.ts';
+import { couponFields, exactlyOneOf, exactlyOneOfSchema, readCoupon } from '../../coupon-choice.ts';
+import { doc, poiId, text, verifyToken } from '../../fields.ts';
 import { bilingual } from '../../invalid-request.ts';
 import { presentVerification, verificationViewSchema } from '../../presenters/present-verification.ts';
 import { defineRoute } from '../../route.ts';
@@ -19,9 +19,9 @@ const bodySchema = z
     verify_token: verifyToken().optional(),
     extra: z
       .object({
-        operator_id: text({ min: 0, max: 64 }).optional(),
-        device_id: text({ min: 0, max: 64 }).optional(),
-        note: text({ min: 0, max: 256 }).optional(),
+        operator_id: doc(text({ min: 0, max: 64 }), '收银员', 'the cashier').optional(),
+        device_id: doc(text({ min: 0, max: 64 }), '设备', 'the device').optional(),
+        note: doc(text({ min: 0, max: 256 }), '备注', 'note').optional(),
       })
       .optional(),
   })
@@ -37,6 +37,12 @@ const bodySchema = z
       ),
       input: undefined,
     });
+  })
+  .meta({
+    override: {
+      ...exactlyOneOfSchema('short_link', 'code', 'encrypted_code'),
+      dependentRequired: { encrypted_code: ['verify_token'] },
+    },
   });
 
 export const verifyCouponRoute = defineRoute({
