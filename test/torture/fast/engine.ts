@@ -13,7 +13,7 @@ import type {
 } from '../../../src/ports/verification-runner.ts';
 import type { Activities } from '../../../activities/types.ts';
 import { BACKGROUND_STEP, REPEAT, TILL_STEP } from '../../../workflows/activity-options.ts';
-import type { VerificationKey } from '../../../workflows/contract.ts';
+import { type VerificationKey, verifyWorkflowId } from '../../../workflows/contract.ts';
 import { runTillSteps, settleUnknown, type StepEngine } from '../../../workflows/verification-steps.ts';
 import type { GatewayProcess } from './gateway-process.ts';
 import type { Random } from './random.ts';
@@ -24,8 +24,6 @@ import type { Trouble } from './trouble.ts';
 const TAKE_OVER_MS = 5000;
 const SECOND_RUNNER_WITHIN_MS = 8000;
 const LATE_START_WITHIN_MS = 60_000;
-const PREVIOUS_ROUND_POLL_MS = 100;
-const PREVIOUS_ROUND_TRIES = 20;
 const NO_PROCESS_POLL_MS = 500;
 
 export interface EngineParts {
@@ -49,7 +47,7 @@ type LocalActivity = 'resolveShortLink' | 'prepareCoupon' | 'verifyCoupon';
 
 export class Engine implements VerificationRunner, EnrichmentRunner {
   readonly #parts: EngineParts;
-  readonly #open = new Map<number, Run>();
+  readonly #open = new Map<string, Run>();
   readonly #enriching = new Set<number>();
   /** What the workflow code threw: it never should. */
   readonly failures: unknown[] = [];
@@ -72,11 +70,7 @@ export class Engine implements VerificationRunner, EnrichmentRunner {
       }
       return { kind: 'uncertain', cause: new Error('no answer') };
     }
-    for (let tries = 1; this.#open.has(input.verificationId) && tries < PREVIOUS_ROUND_TRIES; tries += 1) {
-      if (input.round === 1) break;
-      await stage.sleep(PREVIOUS_ROUND_POLL_MS);
-    }
-    if (this.#open.has(input.verificationId)) return { kind: 'already_running' };
+    if (this.#open.has(workflowIdOf(input))) return { kind: 'already_running' };
     const isHere = random.chance(0.8);
     this.#launch(input, isHere ? process : random.pick(this.#parts.alive()));
     return { kind: 'started', here: isHere };
@@ -88,30 +82,25 @@ export class Engine implements VerificationRunner, EnrichmentRunner {
     for (const run of this.#open.values()) {
       if (run.process !== process || !run.isInTillSteps) continue;
       stage.setTimer(TAKE_OVER_MS, () => {
-        this.#open.delete(run.input.verificationId);
+        this.#open.delete(workflowIdOf(run.input));
         if (!trouble.strikes('workflow_lost')) void this.#takeOver(run.input);
       });
     }
-  }
-
-  isRunning(verificationId: number): boolean {
-    return this.#open.has(verificationId);
   }
 
   retryNow(input: RunEnrichmentInput): Promise<void> {
     return this.#enrich(input.verificationId);
   }
 
-  ensureRunning(input: RunEnrichmentInput): Promise<boolean> {
-    if (this.#enriching.has(input.verificationId) || this.#open.has(input.verificationId)) {
-      return Promise.resolve(false);
-    }
+  ensureRunning(input: RunEnrichmentInput, round: number): Promise<boolean> {
+    const isUnderWay = this.#open.has(verifyWorkflowId(input.verificationId, round));
+    if (isUnderWay || this.#enriching.has(input.verificationId)) return Promise.resolve(false);
     void this.#enrich(input.verificationId);
     return Promise.resolve(true);
   }
 
   #launchUnlessOpen(input: RunVerificationInput, process: GatewayProcess): void {
-    if (!this.#open.has(input.verificationId)) this.#launch(input, process);
+    if (!this.#open.has(workflowIdOf(input))) this.#launch(input, process);
   }
 
   async #takeOver(input: RunVerificationInput): Promise<void> {
@@ -121,7 +110,7 @@ export class Engine implements VerificationRunner, EnrichmentRunner {
   #launch(input: RunVerificationInput, process: GatewayProcess): void {
     const { stage, trouble, random } = this.#parts;
     const run: Run = { input, process, isInTillSteps: true };
-    this.#open.set(input.verificationId, run);
+    this.#open.set(workflowIdOf(input), run);
     void this.#drive(run);
     if (process.isDead) this.onDeath(process);
     if (trouble.strikes('second_runner')) {
@@ -148,7 +137,7 @@ export class Engine implements VerificationRunner, EnrichmentRunner {
       } catch (err) {
         this.failures.push(err);
       }
-      if (this.#open.get(verificationId) === run) this.#open.delete(verificationId);
+      if (this.#open.get(workflowIdOf(run.input)) === run) this.#open.delete(workflowIdOf(run.input));
     });
   }
 
@@ -202,8 +191,10 @@ export class Engine implements VerificationRunner, EnrichmentRunner {
       const { value, failure } = await Promise.race([running, timeout]);
       if (value !== null) return value;
       if (isFinal(failure)) throw failure;
-      const named = failure instanceof ApplicationFailure ? failure.nextRetryDelay : undefined;
-      await stage.sleep(named ? msToNumber(named) : pauseMs);
+      // The activities name it in milliseconds.
+      const named =
+        failure instanceof ApplicationFailure ? (failure.nextRetryDelay as number | undefined) : null;
+      await stage.sleep(named ?? pauseMs);
     }
     throw new Error('Backing off has no end');
   }
@@ -236,6 +227,10 @@ export class Engine implements VerificationRunner, EnrichmentRunner {
     while (alive().length === 0) await stage.sleep(NO_PROCESS_POLL_MS);
     return random.pick(alive());
   }
+}
+
+function workflowIdOf(input: RunVerificationInput): string {
+  return verifyWorkflowId(input.verificationId, input.round);
 }
 
 function* backOff(retry: RetryPolicy = {}): Generator<number> {

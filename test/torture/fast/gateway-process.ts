@@ -3,8 +3,8 @@
 // goes on, and what it had begun outside stays as it is.
 import { createActivities } from '../../../activities/index.ts';
 import type { Activities } from '../../../activities/types.ts';
-import type { Database, Repositories } from '../../../src/db/unit-of-work.ts';
-import { AppError } from '../../../src/domain/errors.ts';
+import { type Database, DatabaseAwayError, type Repositories } from '../../../src/db/unit-of-work.ts';
+import { CallBudget, PUBLISHED_CALLS_PER_SECOND } from '../../../src/douyin/call-budget.ts';
 import { DouyinAccessTokens } from '../../../src/douyin/access-token.ts';
 import { HttpDouyin } from '../../../src/douyin/client.ts';
 import { HttpShortLinks } from '../../../src/douyin/short-link.ts';
@@ -16,6 +16,7 @@ import type { VerdictBoard } from '../../../src/ports/verdict-board.ts';
 import type { EnrichmentRunner, VerificationRunner } from '../../../src/ports/verification-runner.ts';
 import { SIMULATOR_DEFAULTS } from '../../../src/simulator/defaults.ts';
 import { createVerdictBoard } from '../../../src/temporal/verdict-board.ts';
+import { type InMemoryPause, InMemoryPauseStore } from '../../douyin/in-memory-pause-store.ts';
 import { InMemoryTokenStore, type InMemoryTokenRow } from '../../douyin/in-memory-token-store.ts';
 import { scenes, type Stage } from './stage.ts';
 import type { Trouble } from './trouble.ts';
@@ -23,12 +24,14 @@ import type { Trouble } from './trouble.ts';
 /** Where the simulator is said to be; nothing listens there. */
 export const DOUYIN_URL = 'http://127.0.0.1:8090';
 const DOUYIN_TIMEOUT_MS = 3000;
+const FIRST_PAUSE_MS = 1000;
 
 export interface ProcessParts {
   readonly stage: Stage;
   readonly trouble: Trouble;
   readonly db: Database;
   readonly tokenRow: InMemoryTokenRow;
+  readonly pauses: Map<string, InMemoryPause>;
   readonly runner: VerificationRunner;
   readonly enrichmentRunner: EnrichmentRunner;
   readonly repeatDelaysMs: readonly number[];
@@ -57,7 +60,7 @@ export class GatewayProcess {
     this.clock = { now: () => new Date(parts.stage.nowMs + parts.clockSkewMs) };
     this.logger = alertingLogger(parts.onAlert);
     this.db = {
-      run: (work) => parts.db.run((repositories) => work(this.#gated(repositories))),
+      run: (work, timeoutMs) => parts.db.run((repositories) => work(this.#gated(repositories)), timeoutMs),
       transaction: (work) => this.#statement(() => parts.db.transaction(work)),
     };
     const tokens = new DouyinAccessTokens({
@@ -69,7 +72,15 @@ export class GatewayProcess {
       timeoutMs: DOUYIN_TIMEOUT_MS,
       logger: this.logger,
     });
+    const budget = new CallBudget({
+      callsPerSecond: PUBLISHED_CALLS_PER_SECOND,
+      firstPauseMs: FIRST_PAUSE_MS,
+      store: new InMemoryPauseStore(parts.pauses),
+      logger: this.logger,
+      monotonicMs: () => parts.stage.nowMs,
+    });
     this.douyin = new HttpDouyin({
+      budget,
       baseUrl: DOUYIN_URL,
       accountId: SIMULATOR_DEFAULTS.accountId,
       timeoutMs: DOUYIN_TIMEOUT_MS,
@@ -119,7 +130,9 @@ export class GatewayProcess {
   async #statement<T>(work: () => Promise<T>): Promise<T> {
     const { stage, trouble } = this.#parts;
     await this.gate();
-    if (trouble.isDatabaseAway(stage.nowMs) || trouble.strikes('statement_refused')) throw databaseAway();
+    if (trouble.isDatabaseAway(stage.nowMs) || trouble.strikes('statement_refused')) {
+      throw new DatabaseAwayError(false, {});
+    }
     let result: T;
     try {
       result = await stage.external(work);
@@ -127,7 +140,7 @@ export class GatewayProcess {
       await this.gate();
     }
     // Committed, but the connection broke before it could say so.
-    if (trouble.strikes('statement_answer_lost')) throw databaseAway();
+    if (trouble.strikes('statement_answer_lost')) throw new DatabaseAwayError(true, {});
     return result;
   }
 
@@ -168,10 +181,6 @@ export class GatewayProcess {
 
 function never(): Promise<never> {
   return new Promise(() => undefined);
-}
-
-function databaseAway(): AppError {
-  return new AppError('gateway.database_unavailable');
 }
 
 function alertingLogger(onAlert: (alert: string) => void): Logger {

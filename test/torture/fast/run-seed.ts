@@ -10,6 +10,7 @@ import { FaultBook } from '../../../src/simulator/faults.ts';
 import { DEFAULT_SETTINGS } from '../../../src/simulator/settings.ts';
 import { SimulatorState } from '../../../src/simulator/state.ts';
 import { World } from '../../../src/simulator/world.ts';
+import type { InMemoryPause } from '../../douyin/in-memory-pause-store.ts';
 import { InMemoryTokenRow } from '../../douyin/in-memory-token-store.ts';
 import { check, type Findings } from './check.ts';
 import { Engine } from './engine.ts';
@@ -132,6 +133,7 @@ class House {
   readonly #random: Random;
   readonly #db: Database;
   readonly #tokenRow = new InMemoryTokenRow();
+  readonly #pauses = new Map<string, InMemoryPause>();
   #processes: GatewayProcess[];
 
   constructor(seed: string, stage: Stage, trouble: Trouble, db: Database) {
@@ -193,6 +195,7 @@ class House {
       trouble: this.#trouble,
       db: this.#db,
       tokenRow: this.#tokenRow,
+      pauses: this.#pauses,
       runner: this.engine,
       enrichmentRunner: this.engine,
       repeatDelaysMs: REPEAT_DELAYS_MS,
