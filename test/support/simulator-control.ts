@@ -39,6 +39,14 @@ export interface Truth {
   readonly parameter_sets: number;
 }
 
+export interface LoggedCall {
+  readonly sequence: number;
+  readonly endpoint: EndpointName;
+  readonly facts: { readonly order_id?: string };
+  /** Null while it goes on. */
+  readonly duration_ms: number | null;
+}
+
 export type Calls = Readonly<Record<EndpointName, number>>;
 
 export class SimulatorControl {
@@ -85,6 +93,18 @@ export class SimulatorControl {
   /** How many calls have arrived, by endpoint. */
   async calls(): Promise<Calls> {
     return (await this.#call<{ calls: Calls }>('GET', '/counters')).calls;
+  }
+
+  /** Every call that is still kept, oldest first. */
+  async *allCalls(): AsyncGenerator<LoggedCall> {
+    for (let after: number | null = 0; after !== null;) {
+      const page: { calls: LoggedCall[]; next_after: number | null } = await this.#call(
+        'GET',
+        `/calls?limit=${MAX_PER_PAGE}&after=${after}`,
+      );
+      yield* page.calls;
+      after = page.next_after;
+    }
   }
 
   async callsInFlight(): Promise<number> {

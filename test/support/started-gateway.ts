@@ -84,7 +84,7 @@ export class StartedGateway {
   readonly simulatorUrl: string;
   readonly databaseUrl: string;
   readonly temporalAddress: string;
-  readonly #serverPids: readonly number[];
+  readonly servers: { readonly postgresPid: number; readonly temporalPid: number };
 
   constructor(gateway: GatewayProcess, dataDir: string, demo: Demo, servers: EmbeddedServers) {
     this.process = gateway;
@@ -95,7 +95,7 @@ export class StartedGateway {
     this.simulatorUrl = printedAddress(gateway.output, /simulator +(http:\S+)$/m);
     this.databaseUrl = servers.databaseUrl;
     this.temporalAddress = servers.temporalAddress;
-    this.#serverPids = servers.pids;
+    this.servers = servers;
   }
 
   get output(): string {
@@ -119,7 +119,7 @@ export class StartedGateway {
 
   /** Every process that belongs to this gateway beside `start` itself. */
   descendants(): readonly number[] {
-    return [this.pidOf('api'), this.pidOf('worker'), ...this.#serverPids];
+    return [this.pidOf('api'), this.pidOf('worker'), this.servers.postgresPid, this.servers.temporalPid];
   }
 
   /** Resolves when none of these processes runs any more. */
@@ -182,7 +182,8 @@ export async function startInVain(
 interface EmbeddedServers {
   readonly databaseUrl: string;
   readonly temporalAddress: string;
-  readonly pids: readonly number[];
+  readonly postgresPid: number;
+  readonly temporalPid: number;
 }
 
 /** Where the embedded servers listen, from what they leave in the data folder. */
@@ -200,7 +201,8 @@ async function findServers(dataDir: string): Promise<EmbeddedServers> {
   return {
     databaseUrl: `postgres://postgres:${password.trim()}@127.0.0.1:${postgresPort}/dy_gateway`,
     temporalAddress: `127.0.0.1:${temporalPort}`,
-    pids: [Number(postgresPid), temporal.pid],
+    postgresPid: Number(postgresPid),
+    temporalPid: temporal.pid,
   };
 }
 
