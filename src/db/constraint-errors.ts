@@ -1,6 +1,17 @@
 // What a database failure means to a caller: constraint name → error code, and which failures say "the database is away".
 import { AppError, type ErrorCode } from '../domain/errors.ts';
 
+/** The database is away. */
+export class DatabaseAwayError extends AppError {
+  /** Whether the statement may have been carried out all the same, or may yet be. */
+  readonly mayHaveRun: boolean;
+
+  constructor(mayHaveRun: boolean, options: { readonly cause?: unknown; readonly internal?: string }) {
+    super('gateway.database_unavailable', options);
+    this.mayHaveRun = mayHaveRun;
+  }
+}
+
 const CODE_BY_CONSTRAINT: Readonly<Record<string, ErrorCode>> = {
   apps__code: 'app.code_taken',
   apps__client_key: 'app.client_key_taken',
@@ -12,6 +23,10 @@ const AWAY =
   /^(08...|53...|57P..|25006|ECONNREFUSED|ECONNRESET|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|ENOENT)$/;
 const AWAY_MESSAGES =
   /timeout exceeded when trying to connect|Connection terminated|Query read timeout|statement timeout|Cannot use a pool after calling end|connection error and is not queryable/i;
+
+/** Of those, the ones that came before a connection was to be had. */
+const NOT_REACHED = /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|ENOENT|53300|57P03)$/;
+const NOT_REACHED_MESSAGES = /timeout exceeded when trying to connect|Cannot use a pool after calling end/i;
 
 /** Follows a driver error through the layers that wrapped it. */
 function causes(err: unknown): readonly Record<string, unknown>[] {
@@ -36,10 +51,12 @@ export function toAppError(err: unknown): unknown {
     const code = typeof link['constraint'] === 'string' ? CODE_BY_CONSTRAINT[link['constraint']] : undefined;
     if (code) return new AppError(code, { cause: err });
   }
-  const isAway = chain.some(
-    (link) =>
-      (typeof link['code'] === 'string' && AWAY.test(link['code'])) ||
-      (typeof link['message'] === 'string' && AWAY_MESSAGES.test(link['message'])),
-  );
-  return isAway ? new AppError('gateway.database_unavailable', { cause: err }) : err;
+  const says = (codes: RegExp, messages: RegExp): boolean =>
+    chain.some(
+      (link) =>
+        (typeof link['code'] === 'string' && codes.test(link['code'])) ||
+        (typeof link['message'] === 'string' && messages.test(link['message'])),
+    );
+  if (!says(AWAY, AWAY_MESSAGES)) return err;
+  return new DatabaseAwayError(!says(NOT_REACHED, NOT_REACHED_MESSAGES), { cause: err });
 }

@@ -2,6 +2,7 @@
 import { defineConfig, MikroORM } from '@mikro-orm/postgresql';
 import { Migrator } from '@mikro-orm/migrations';
 import { fileURLToPath } from 'node:url';
+import type pg from 'pg';
 import type { Logger } from '../observability/logger.ts';
 import { AccessTokenEntity } from './entities/access-token.entity.ts';
 import { AppEntity, AppSecretEntity } from './entities/app.entity.ts';
@@ -10,6 +11,17 @@ import { DouyinPauseEntity } from './entities/douyin-pause.entity.ts';
 import { RequestNonceEntity } from './entities/request-nonce.entity.ts';
 import { VerificationEntity } from './entities/verification.entity.ts';
 import { VerificationEventEntity } from './entities/verification-event.entity.ts';
+
+/**
+ * A connection that comes back to the pool while its query is still unanswered (it ran into the query time-out) may be
+ * dead without a word, as after a failover: in the pool it would let every later query run into the time-out as well.
+ */
+function endHungConnections(pool: pg.Pool): void {
+  pool.on('release', (_err, client) => {
+    const { readyForQuery } = client as pg.PoolClient & { readonly readyForQuery: boolean };
+    if (!readyForQuery) void (client as unknown as pg.Client).end();
+  });
+}
 
 const CONNECT_TIMEOUT_MS = 1500;
 const STATEMENT_TIMEOUT_MS = 10_000;
@@ -46,6 +58,7 @@ export async function openOrm(options: { url: string; poolSize: number; logger: 
         statement_timeout: STATEMENT_TIMEOUT_MS,
         query_timeout: QUERY_TIMEOUT_MS,
         keepAlive: true,
+        onPoolCreated: endHungConnections,
       },
       migrations: {
         path: fileURLToPath(new URL('../../migrations', import.meta.url)),

@@ -1,11 +1,19 @@
 // The only way to the database: forks an EntityManager per call and hands out repositories. Queries are in repositories.
 import type { EntityManager, MikroORM } from '@mikro-orm/postgresql';
-import { toAppError } from './constraint-errors.ts';
+import { DatabaseAwayError, toAppError } from './constraint-errors.ts';
 import { AppRepository } from './repositories/app.repository.ts';
 import { AuditLogRepository } from './repositories/audit-log.repository.ts';
 import { NonceRepository } from './repositories/nonce.repository.ts';
 import { ReportRepository } from './repositories/report.repository.ts';
 import { VerificationRepository } from './repositories/verification.repository.ts';
+
+export { DatabaseAwayError } from './constraint-errors.ts';
+
+/**
+ * What a caller with a customer in front gives a database that does not answer, to be told so within two seconds. The
+ * pool waits almost as long for a connection. Milliseconds.
+ */
+export const CALLER_PATIENCE_MS = 1700;
 
 export interface Repositories {
   readonly apps: AppRepository;
@@ -18,9 +26,10 @@ export interface Repositories {
 export interface Database {
   /**
    * Runs statements that each commit by themselves.
+   * @param timeoutMs how long the caller can wait for a database that does not answer; the pool's own time-outs otherwise
    * @throws AppError `gateway.database_unavailable`, or the code of a violated constraint
    */
-  run<T>(work: (repositories: Repositories) => Promise<T>): Promise<T>;
+  run<T>(work: (repositories: Repositories) => Promise<T>, timeoutMs?: number): Promise<T>;
   /** One short transaction; `work` must not call anything outside the database. Throws as `run` does. */
   transaction<T>(work: (repositories: Repositories) => Promise<T>): Promise<T>;
 }
@@ -35,9 +44,29 @@ export function createDatabase(orm: MikroORM): Database {
     }
   };
   return {
-    run: (work) => translate(() => work(repositoriesOf(orm.em.fork()))),
+    run: (work, timeoutMs) => {
+      const running = translate(() => work(repositoriesOf(orm.em.fork())));
+      return timeoutMs === undefined ? running : withinTime(timeoutMs, running);
+    },
     transaction: (work) => translate(() => orm.em.fork().transactional((em) => work(repositoriesOf(em)))),
   };
+}
+
+async function withinTime<T>(timeoutMs: number, running: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const tooLate = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(
+      () => reject(new DatabaseAwayError(true, { internal: `no answer in ${timeoutMs} ms` })),
+      timeoutMs,
+    );
+  });
+  // What outlives its time-out still ends, and its end is nobody's any more.
+  running.catch(() => undefined);
+  try {
+    return await Promise.race([running, tooLate]);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 function repositoriesOf(em: EntityManager): Repositories {

@@ -3,7 +3,7 @@
 import { AppError } from '../domain/errors.ts';
 import type { VerifierApp } from '../domain/verifier-app.ts';
 import type { NonceClaim } from '../db/repositories/nonce.repository.ts';
-import type { Database } from '../db/unit-of-work.ts';
+import { CALLER_PATIENCE_MS, type Database } from '../db/unit-of-work.ts';
 import type { Logger } from '../observability/logger.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { SecretBox } from '../ports/secret-box.ts';
@@ -63,7 +63,10 @@ export class AppAuthenticator {
     const timestamp = requireTimestampInWindow(request.timestamp, this.#deps.clock.now());
     if (!isNonce(request.nonce)) throw new AppError('auth.bad_nonce');
 
-    const found = await this.#deps.db.run(({ apps }) => apps.findAppWithSecrets(request.clientKey));
+    const found = await this.#deps.db.run(
+      ({ apps }) => apps.findAppWithSecrets(request.clientKey),
+      CALLER_PATIENCE_MS,
+    );
     const signedText = stringToSign(request);
     let app: VerifierApp | null = null;
     for (let position = 0; position < MAX_LIVE_SECRETS; position += 1) {
@@ -98,7 +101,7 @@ export class AppAuthenticator {
 
   /** @throws AppError `auth.nonce_reused`, `gateway.database_unavailable` */
   async spendNonce(nonce: NonceClaim): Promise<void> {
-    const isFresh = await this.#deps.db.run(({ nonces }) => nonces.claim(nonce));
+    const isFresh = await this.#deps.db.run(({ nonces }) => nonces.claim(nonce), CALLER_PATIENCE_MS);
     if (!isFresh) throw new AppError('auth.nonce_reused');
   }
 }
