@@ -40,7 +40,7 @@ const LOG_BY_KIND: Readonly<
   internal: { level: 'error', alert: true },
 };
 
-const DEFAULT_RETRY_AFTER_SECONDS = 1;
+export const DEFAULT_RETRY_AFTER_SECONDS = 1;
 const MAX_CAUSES = 5;
 
 /** Catches whatever the middleware below throws and answers it. */

@@ -6,6 +6,7 @@ import { AppError } from '../domain/errors.ts';
 import type { Logger } from '../observability/logger.ts';
 import type { Answer, DataAnswer } from './answer.ts';
 import type { RouteDeps } from './deps.ts';
+import { DEFAULT_RETRY_AFTER_SECONDS } from './error-response.ts';
 import { invalidRequest, parsePart, readQuery } from './invalid-request.ts';
 import { stringifyJson } from './raw-json.ts';
 import type { HttpContext, HttpMiddleware } from './request-state.ts';
@@ -102,6 +103,8 @@ function fitToSchema(route: Route, answer: DataAnswer, logger: Logger): DataAnsw
 
 function send(ctx: HttpContext, answer: Answer): void {
   ctx.status = answer.status;
+  // Errors carry theirs; this is a health report that says no.
+  if (answer.status === 503) ctx.set('Retry-After', String(DEFAULT_RETRY_AFTER_SECONDS));
   if (answer.kind === 'data') {
     ctx.type = 'application/json; charset=utf-8';
     ctx.body = stringifyJson(answer.body);

@@ -160,7 +160,7 @@ function operationOf(route: Route): ZodOpenApiOperationObject {
     ]);
     responses[status] = {
       description: both(declared.description, ' / '),
-      headers: { 'X-Request-Id': REQUEST_ID_HEADER },
+      headers: headersOf(Number(status)),
       content: {
         ...(declared.schema ? { 'application/json': { schema: declared.schema, ...example } } : {}),
         ...(Object.fromEntries(types) as Record<string, object>),
@@ -198,13 +198,9 @@ function operationOf(route: Route): ZodOpenApiOperationObject {
 }
 
 function errorResponseOf(status: number, codes: readonly ErrorCode[]): ZodOpenApiResponseObject {
-  const isLater = status === 429 || status === 503;
   return {
     description: codes.map((code) => `\`${code}\` ${both(ERRORS[code], ' / ')}`).join('\n\n'),
-    headers: {
-      'X-Request-Id': REQUEST_ID_HEADER,
-      ...(isLater ? { 'Retry-After': RETRY_AFTER_HEADER } : {}),
-    },
+    headers: headersOf(status),
     content: {
       'application/json': {
         schema: errorResponseSchema,
@@ -217,6 +213,11 @@ function errorResponseOf(status: number, codes: readonly ErrorCode[]): ZodOpenAp
       },
     },
   };
+}
+
+function headersOf(status: number) {
+  const isLater = status === 429 || status === 503;
+  return { 'X-Request-Id': REQUEST_ID_HEADER, ...(isLater ? { 'Retry-After': RETRY_AFTER_HEADER } : {}) };
 }
 
 const REQUEST_ID_HEADER = {

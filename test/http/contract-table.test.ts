@@ -97,10 +97,10 @@ function table(title: string, rows: readonly Row[]): void {
         expect(`${reply.status} ${reply.status === status ? '' : reply.text}`).toBe(`${status} `);
         holdsOfEveryAnswer(reply);
         if (code === '') {
-          if (row.body !== undefined) expect(reply.json()).toMatchObject(row.body);
+          if (row.body !== undefined) expect(reply.json()).toMatchObject(row.body as object);
         } else {
           expect(errorOf(reply).code).toBe(code);
-          if (row.body !== undefined) expect(errorOf(reply).details).toMatchObject(row.body);
+          if (row.body !== undefined) expect(errorOf(reply).details).toMatchObject(row.body as object);
         }
         await row.also?.(reply);
       },
@@ -697,7 +697,7 @@ describe('§3.1 POST /v1/open/coupons/verify', () => {
       send: () =>
         verifyWith('code', [
           { kind: 'token-expired', endpoints: ['verify'] },
-          { kind: 'items-refused', endpoints: ['verify'], code: 1208, nth: 1, count: 1 },
+          { kind: 'items-refused', endpoints: ['verify'], code: 1208, nth: 2 },
         ]),
       status: 200,
       body: { data: { verify_status: 'failed', error_code: 1208 } },
@@ -1150,7 +1150,7 @@ describe('§3.5 GET /v1/internal/reports/verifications', () => {
         .slice(0, -1)
         .every((line) => line.endsWith('\r')),
     ).toBe(true);
-    const [header, ...rows] = parseCsv(reply.bytes, { bom: true }) as string[][];
+    const [header, ...rows]: string[][] = parseCsv(reply.bytes, { bom: true });
     expect(header).toEqual(VIEW_FIELDS.filter((field) => field !== 'douyin_response'));
     const { total } = (
       await internal({ target: `${REPORT}?start_time=2026-03-01&end_time=${day(0)}` })
