@@ -223,6 +223,42 @@ describe('replace', () => {
   });
 });
 
+describe('the token service', () => {
+  const isKnownToDouyin = async (token: string) => {
+    const query = `account_id=${SIMULATOR_DEFAULTS.accountId}&page=1&size=1`;
+    const response = await fetch(`${simulator.url}/goodlife/v1/shop/poi/query/?${query}`, {
+      headers: { 'access-token': token, 'content-type': 'application/json' },
+    });
+    const { data } = (await response.json()) as { data: { error_code: number } };
+    return data.error_code === 0;
+  };
+
+  it.each([0, 20, 40, 55, 60])(
+    'may be down for an hour of the token’s life, from its minute %d, and no call notices',
+    async (downFromMinute) => {
+      const tokens = process();
+      await tokens.current();
+      for (let minute = 1; minute <= 240; minute += 1) {
+        forward(MINUTE_MS);
+        if (minute === Math.max(1, downFromMinute)) {
+          simulator.state.addFault({
+            kind: 'http-5xx-before-effect',
+            endpoints: ['client_token'],
+            count: 'always',
+          });
+        }
+        if (minute === downFromMinute + 60) simulator.state.clearFaults();
+        // As its schedule does, which shows a failure to operators and comes again.
+        if (minute % 10 === 0) await tokens.keepFresh().catch(() => undefined);
+        // As every call of a till does: what it gets must outlive the call, and Douyin must still know it.
+        const { token, expiresAt } = await tokens.current(8000);
+        expect(expiresAt.getTime()).toBeGreaterThan(nowMs + 8000);
+        expect(await isKnownToDouyin(token)).toBe(true);
+      }
+    },
+  );
+});
+
 describe('keepFresh', () => {
   it('fetches the first token', async () => {
     expect(await process().keepFresh()).toEqual({ refreshed: true, expiresAt: new Date(START + 7_200_000) });
