@@ -112,7 +112,7 @@ async function settleVerified(
   counted: Verification,
   outcome: Extract<VerifyOutcome, { kind: 'verified' }>,
 ): Promise<Unknown | Closed> {
-  const settled = (await isTokenSpentByAnother(deps, counted, outcome.item))
+  const settled = (await isTokenSharedWithAnother(deps, counted))
     ? 'redeemed_by_another'
     : await settleSuccess(
         deps,
@@ -142,17 +142,14 @@ async function settleVerified(
   return progress;
 }
 
-/** A token that the callers themselves supplied may be used by two of them, and Douyin does not always name the use. */
-async function isTokenSpentByAnother(
-  deps: ActivityDeps,
-  counted: Verification,
-  item: VerifiedItem,
-): Promise<boolean> {
-  if (counted.mode !== 'encrypted_code' || item.verifyId !== '') return false;
-  const other = await storePatiently(deps, (verifications) =>
-    verifications.findSuccessOfDouyinToken(counted.encryptedCode, counted.douyinVerifyToken),
-  );
-  return other !== null && other.id !== counted.id;
+/**
+ * A token that the callers themselves supplied may be used by two of them: Douyin answers both the one redemption, and
+ * does not always name it. Whoever checks later sees the other's send, so that of two at least one is looked up.
+ */
+async function isTokenSharedWithAnother(deps: ActivityDeps, counted: Verification): Promise<boolean> {
+  if (counted.mode !== 'encrypted_code') return false;
+  const other = await storePatiently(deps, (verifications) => verifications.findOtherOfDouyinToken(counted));
+  return other !== null;
 }
 
 /**

@@ -141,14 +141,14 @@ export class VerificationRepository {
     return this.#findOne(`${IS_COUPON} and verify_status = 'success'`, [certificateId, encryptedCode]);
   }
 
-  /** The success that was redeemed under this token of Douyin's; two apps may have been handed the same one. */
-  async findSuccessOfDouyinToken(
-    encryptedCode: string,
-    douyinVerifyToken: string,
+  /** Another verification that was redeemed, or may yet be, under the same token of Douyin's: two apps had it. */
+  async findOtherOfDouyinToken(
+    verification: Pick<Verification, 'id' | 'encryptedCode' | 'douyinVerifyToken'>,
   ): Promise<Verification | null> {
     return this.#findOne(
-      `encrypted_code = ? and encrypted_code <> '' and douyin_verify_token = ? and verify_status = 'success'`,
-      [encryptedCode, douyinVerifyToken],
+      `encrypted_code = ? and encrypted_code <> '' and douyin_verify_token = ? and id <> ?
+         and open_send_count > 0 and verify_status <> 'failed'`,
+      [verification.encryptedCode, verification.douyinVerifyToken, verification.id],
     );
   }
 
