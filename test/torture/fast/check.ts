@@ -5,17 +5,22 @@ import type { SimulatorState } from '../../../src/simulator/state.ts';
 import type { LedgerLine } from '../../../src/simulator/views.ts';
 import type { Sale } from './sales.ts';
 
+export interface Finding {
+  readonly what: string;
+  readonly verificationId: number | null;
+}
+
 export interface Findings {
   /** Two bills paid by one redemption, or one paid by none. */
-  readonly double: string[];
+  readonly double: Finding[];
   /** A redemption that no success shows. */
-  readonly lost: string[];
+  readonly lost: Finding[];
   /** What a till was told as final, or was promised, and the end differs. */
-  readonly contradictions: string[];
+  readonly contradictions: Finding[];
   /** Still in processing. */
-  readonly unknown: string[];
+  readonly unknown: Finding[];
   /** Promises broken on the way, whatever the end: parameters that changed between repeats, a verdict given twice. */
-  readonly broken: string[];
+  readonly broken: Finding[];
   /** Of two verifications of one coupon the other one was credited. Douyin's reads do not tell them apart. */
   creditedToTheOther: number;
 }
@@ -38,17 +43,16 @@ export function check(
   checkLedger(rows, state.ledger({ kind: 'verified', limit: Number.MAX_SAFE_INTEGER }), findings);
   checkAnswers(rows, sales, findings);
   for (const row of rows) {
-    if (row.verifyStatus === 'processing') findings.unknown.push(describe(row));
-    if ((verdicts.get(row.id) ?? 0) > 1) findings.broken.push(`two verdicts on ${describe(row)}`);
+    if (row.verifyStatus === 'processing') findings.unknown.push(about(row, 'still in processing'));
+    if ((verdicts.get(row.id) ?? 0) > 1) findings.broken.push(about(row, 'two verdicts'));
   }
   for (const truth of state.truths({ limit: Number.MAX_SAFE_INTEGER }).items) {
+    const owner = rows.find((row) => row.douyinVerifyToken === truth.verifyToken);
     if (truth.parameterSets > 1) {
-      findings.broken.push(
-        `token ${truth.verifyToken} was sent with ${truth.parameterSets} sets of parameters`,
-      );
+      findings.broken.push(about(owner, `its token was sent with ${truth.parameterSets} sets of parameters`));
     }
     if (truth.effects.length > 1) {
-      findings.broken.push(`token ${truth.verifyToken} had ${truth.effects.length} effects`);
+      findings.broken.push(about(owner, `its token had ${truth.effects.length} effects`));
     }
   }
   return findings;
@@ -64,9 +68,9 @@ function checkLedger(rows: readonly Verification[], ledger: readonly LedgerLine[
   for (const row of named) {
     const line = byVerifyId.get(row.verifyId);
     if (!line || line.verifiedBy !== 'api') {
-      findings.double.push(`a success without a redemption of ours: ${describe(row)}`);
+      findings.double.push(about(row, 'a success without a redemption of ours'));
     } else if (ownerOf.has(line.verifyId)) {
-      findings.double.push(`two successes by one redemption: ${describe(row)}`);
+      findings.double.push(about(row, 'two successes by one redemption'));
     } else {
       ownerOf.set(line.verifyId, row);
       if (line.verifyToken !== row.douyinVerifyToken) findings.creditedToTheOther += 1;
@@ -78,7 +82,7 @@ function checkLedger(rows: readonly Verification[], ledger: readonly LedgerLine[
     );
     const line = candidates.find(({ verifyToken }) => verifyToken === row.douyinVerifyToken) ?? candidates[0];
     if (!line) {
-      findings.double.push(`a success without a redemption of its own: ${describe(row)}`);
+      findings.double.push(about(row, 'a success without a redemption of its own'));
       continue;
     }
     ownerOf.set(line.verifyId, row);
@@ -89,9 +93,7 @@ function checkLedger(rows: readonly Verification[], ledger: readonly LedgerLine[
     const row = rows.find((candidate) => candidate.douyinVerifyToken === line.verifyToken);
     // Still in processing is not lost yet: it is counted as unknown.
     if (row?.verifyStatus === 'processing') continue;
-    findings.lost.push(
-      `redeemed at ${line.atMs} and not shown: ${row ? describe(row) : (line.verifyToken ?? '')}`,
-    );
+    findings.lost.push(about(row, `redeemed at ${new Date(line.atMs).toISOString()} and not shown`));
   }
 }
 
@@ -107,13 +109,11 @@ function checkAnswers(rows: readonly Verification[], sales: readonly Sale[], fin
       if (answer.kind === 'told' && answer.verifyStatus !== 'processing') {
         if (row?.verifyStatus === answer.verifyStatus && row.id === answer.verificationId) continue;
         findings.contradictions.push(
-          `told ${answer.verifyStatus}, and it ended as ${row ? describe(row) : 'no row'}`,
+          about(row, `a till was told ${answer.verifyStatus}, and it ended otherwise`),
         );
       }
       if (answer.kind === 'error' && !EXPECTED_ERRORS.has(answer.code)) {
-        findings.broken.push(
-          `a till was answered ${answer.code} for ${row ? describe(row) : sale.verifyToken}`,
-        );
+        findings.broken.push(about(row, `a till was answered ${answer.code}`));
       }
     }
   }
@@ -129,6 +129,12 @@ const EXPECTED_ERRORS: ReadonlySet<string> = new Set([
   // A request's own nonce, spent by a statement whose answer was lost.
   'auth.nonce_reused',
 ]);
+
+function about(row: Verification | undefined, what: string): Finding {
+  return row
+    ? { what: `${what}: ${describe(row)}`, verificationId: row.id }
+    : { what: `${what}: there is no row`, verificationId: null };
+}
 
 function describe(row: Verification): string {
   return (

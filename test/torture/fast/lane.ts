@@ -61,7 +61,7 @@ function seedDatabase(orm: MikroORM, db: Database, apps: readonly VerifierApp[])
     db,
     apps,
     async clear() {
-      await query('truncate verifications, verification_events, request_nonces, audit_log');
+      await query('truncate verifications, verification_events, request_nonces, audit_log restart identity');
     },
     async countProcessing() {
       const [row] = await query(
@@ -71,6 +71,13 @@ function seedDatabase(orm: MikroORM, db: Database, apps: readonly VerifierApp[])
     },
     async listVerifications() {
       return (await orm.em.fork().find(VerificationEntity, {}, { orderBy: { id: 'asc' } })) as Verification[];
+    },
+    async readTimeline(verificationId) {
+      const rows = await query(
+        `select to_char(happened_at, 'HH24:MI:SS.MS') as at, kind, details::text as details
+         from verification_events where verification_id = ${verificationId} order by id`,
+      );
+      return rows.map((row) => `${String(row['at'])} ${String(row['kind'])} ${String(row['details'])}`);
     },
     async countVerdicts() {
       const rows = await query(

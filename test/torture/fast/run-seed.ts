@@ -32,6 +32,7 @@ const SWEEP_MS = 60_000;
 const LONGEST_SWEEP_PAUSE_MS = 3_600_000;
 /** A risk review lasts two days, and is given up an hour later. */
 const REST_WITHIN_MS = 60 * 3_600_000;
+const MAX_TIMELINES = 5;
 /** After rest, time for anything that is still on its way. */
 const AFTERMATH_MS = 600_000;
 
@@ -48,6 +49,8 @@ export interface SeedDatabase {
   clear(): Promise<void>;
   countProcessing(): Promise<number>;
   listVerifications(): Promise<readonly Verification[]>;
+  /** What happened to one row, a line per event. */
+  readTimeline(verificationId: number): Promise<readonly string[]>;
   /** How many verdict events each row has. */
   countVerdicts(): Promise<ReadonlyMap<number, number>>;
 }
@@ -55,6 +58,8 @@ export interface SeedDatabase {
 export interface SeedReport {
   readonly seed: string;
   readonly findings: Findings;
+  /** Of the rows that something was found about. */
+  readonly timelines: Readonly<Record<number, readonly string[]>>;
   readonly verifications: number;
   readonly byStatus: Readonly<Record<string, number>>;
   readonly douyinFaults: Readonly<Record<string, number>>;
@@ -104,7 +109,7 @@ export async function runSeed({ seed, verifications, database }: SeedInput): Pro
   const rows = await database.listVerifications();
   const findings = check(rows, shop.sales, simulator.state, await database.countVerdicts());
   for (const engineFailure of house.engine.failures) {
-    findings.broken.push(`the workflow threw ${String(engineFailure)}`);
+    findings.broken.push({ what: `the workflow threw ${String(engineFailure)}`, verificationId: null });
   }
   closing.abort();
   const counters = simulator.state.counters();
@@ -112,6 +117,7 @@ export async function runSeed({ seed, verifications, database }: SeedInput): Pro
   return {
     seed,
     findings,
+    timelines: await readTimelines(findings, database),
     verifications: rows.length,
     byStatus: countBy(rows.map((row) => (row.step === 'not_attempted' ? 'not_attempted' : row.verifyStatus))),
     douyinFaults: counters.faults,
@@ -266,6 +272,16 @@ function drawTrouble(random: Random): TroublePlan {
       return { fromMs, toMs: fromMs + random.pick([500, 5000, 60_000]) };
     }),
   };
+}
+
+async function readTimelines(findings: Findings, database: SeedDatabase) {
+  const { double, lost, contradictions, unknown, broken } = findings;
+  const timelines: Record<number, readonly string[]> = {};
+  for (const { verificationId } of [...double, ...lost, ...contradictions, ...unknown, ...broken]) {
+    if (verificationId === null || Object.keys(timelines).length >= MAX_TIMELINES) continue;
+    timelines[verificationId] = await database.readTimeline(verificationId);
+  }
+  return timelines;
 }
 
 function countBy(names: readonly string[]): Record<string, number> {

@@ -59,9 +59,12 @@ export function addReport(tally: Tally, report: SeedReport): void {
     const found = report.findings[kind];
     tally.found[kind] += found.length;
     if (found.length > 0) tally.failedSeeds.add(report.seed);
-    for (const what of found.slice(0, MAX_SHOWN_PER_KIND)) {
+    for (const { what } of found.slice(0, MAX_SHOWN_PER_KIND)) {
       tally.news.push(`FOUND ${kind} in seed ${report.seed}: ${what}`);
     }
+  }
+  for (const [id, events] of Object.entries(report.timelines)) {
+    tally.news.push(`  #${id}`, ...events.map((event) => `    ${event}`));
   }
 }
 
