@@ -7,7 +7,8 @@ import { CALLER_PATIENCE_MS, type Database } from '../db/unit-of-work.ts';
 import type { Logger } from '../observability/logger.ts';
 import type { Clock } from '../ports/clock.ts';
 
-const PAUSE_MS = 500;
+const FIRST_PAUSE_MS = 500;
+const LONGEST_PAUSE_MS = 4000;
 
 export interface FenceUnsentDeps {
   readonly db: Database;
@@ -16,8 +17,8 @@ export interface FenceUnsentDeps {
 }
 
 /**
- * Closes the round that may have been stored, as soon as the database answers. Never rejects. After the deadline for a
- * first send nobody sends it any more.
+ * Closes the round that may have been stored, as soon as the database shows it. Never rejects. A round that is not there
+ * may still be on its way, so it is looked for until the deadline for a first send: after that nobody sends it any more.
  * @param round.startedAt as it was given to the statement: a round that somebody else began is not this one
  */
 export async function fenceUnsent(
@@ -26,19 +27,26 @@ export async function fenceUnsent(
 ): Promise<void> {
   const code = 'gateway.database_unavailable';
   const giveUpAt = performance.now() + FIRST_SEND_DEADLINE_MS;
-  while (performance.now() < giveUpAt) {
-    await delay(PAUSE_MS, undefined, { ref: false });
+  for (
+    let pauseMs = FIRST_PAUSE_MS;
+    performance.now() < giveUpAt;
+    pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS)
+  ) {
+    await delay(pauseMs, undefined, { ref: false });
     try {
-      await deps.db.run(async ({ verifications }) => {
+      const isSeen = await deps.db.run(async ({ verifications }) => {
         const stored = await verifications.findByToken(round.appId, round.verifyToken);
-        if (stored?.roundStartedAt.getTime() !== round.startedAt.getTime()) return;
-        await verifications.closeNotAttempted(
-          stored,
-          { reason: code, errorCode: 0, errorDescription: ERRORS[code].zh },
-          deps.clock.now(),
-        );
+        const isStored = stored !== null && stored.roundStartedAt >= round.startedAt;
+        if (stored?.roundStartedAt.getTime() === round.startedAt.getTime()) {
+          await verifications.closeNotAttempted(
+            stored,
+            { reason: code, errorCode: 0, errorDescription: ERRORS[code].zh },
+            deps.clock.now(),
+          );
+        }
+        return isStored;
       }, CALLER_PATIENCE_MS);
-      return;
+      if (isSeen) return;
     } catch (err) {
       deps.logger.warn({ err }, 'the database is away; a refused request waits to be closed');
     }

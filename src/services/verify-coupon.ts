@@ -134,9 +134,7 @@ async function repeat(
     case 'stored_record':
       return stored;
     case 'wait':
-      return isStranded(stored, deps.clock.now())
-        ? run(deps, stored, deadline)
-        : waitForVerdict(deps, stored, deadline, FIRST_POLL_OF_REPEAT_MS);
+      return waitOrStart(deps, stored, deadline);
     case 'try_again': {
       const reopened = await openRound(deps, input.app.id, verifyToken, (verifications, now) =>
         verifications.reopen(stored, stored.mode, input.requestId, now),
@@ -147,11 +145,25 @@ async function repeat(
   }
 }
 
-/** Whether a repeat has to start it: nothing was sent and nothing moves. One that runs all the same is not run twice. */
-function isStranded(verification: Verification, now: Date): boolean {
-  return (
-    verification.openSendCount === 0 && now.getTime() - verification.updatedAt.getTime() > STRANDED_AFTER_MS
+/**
+ * Waits for what another request began, and starts it if it rests: nothing was sent, and whoever should have started it
+ * has died or was cut off. One that runs all the same is not run twice.
+ */
+async function waitOrStart(
+  deps: VerifyCouponDeps,
+  stored: Verification,
+  deadline: number,
+): Promise<Verification> {
+  const restsForMs = (row: Verification) => deps.clock.now().getTime() - row.updatedAt.getTime();
+  const firstWaitEndsAt = Math.min(
+    deadline,
+    performance.now() + Math.max(0, STRANDED_AFTER_MS - restsForMs(stored)),
   );
+  const known = await waitForVerdict(deps, stored, firstWaitEndsAt, FIRST_POLL_OF_REPEAT_MS);
+  if (isAnswerable(known) || performance.now() >= deadline) return known;
+  return known.openSendCount === 0 && restsForMs(known) >= STRANDED_AFTER_MS
+    ? run(deps, known, deadline)
+    : waitForVerdict(deps, known, deadline, FIRST_POLL_OF_REPEAT_MS);
 }
 
 /** Has the stored verification run and waits for its verdict. */

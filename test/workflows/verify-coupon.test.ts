@@ -218,6 +218,21 @@ describe('VerifyCoupon', () => {
       });
       await finished(verification.id, 'verify-refused');
     });
+
+    it('is told to the waiting till also when Douyin says "used" as an error code', async () => {
+      const order = state().createOrder({ refusalAs: 'error_code' });
+      state().addFault({
+        kind: 'latency-before-effect',
+        endpoints: ['verify'],
+        orderId: order.orderId,
+        delayMs: 300,
+      });
+      const verifying = verify(harness, { requestValue: order.shortLink });
+      await eventually(() => state().calls({ orderId: order.orderId, endpoint: 'prepare' }).length === 1);
+      state().useCouponAtTill(order.coupons[0]!.certificateId, { poiId: OTHER_POI_ID });
+      expect(await verifying).toMatchObject({ verifyStatus: 'failed', errorCode: 1208, sendCount: 1 });
+      expect(state().calls({ orderId: order.orderId, endpoint: 'verify' })).toHaveLength(1);
+    });
   });
 
   describe('unknown', () => {
