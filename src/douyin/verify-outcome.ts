@@ -7,6 +7,8 @@ import { meaningOfAnswer, readAnswer, verifyDataSchema, type Answer, type WireVe
 
 export type VerifyAttempt = VerifyInput['attempt'];
 
+const ALREADY_VERIFIED = 1208;
+
 /** What was sent, as far as the judgement depends on it. */
 export type SentVerify = Pick<
   VerifyInput,
@@ -88,9 +90,12 @@ function judgeErrorCode(
       return { kind: 'retry_with_fresh_token', ...said };
     case 'busy':
     case 'too_frequent':
-    // Row 11: the documentation says to repeat. Whether it recurs is for whoever counts the repeats.
-    case 'unlisted':
       return unknown({ ...said, reason });
+    // Row 11: the documentation says to repeat. Whether it recurs is for whoever counts the repeats. "Already verified"
+    // is documented as an item's result alone; as a code it decides nothing, but repeating it for minutes tells no more
+    // than the reads tell at once.
+    case 'unlisted':
+      return unknown({ ...said, reason, isRefusalOfRepeat: errorCode === ALREADY_VERIFIED });
     case 'gateway_refused':
       return attempt === 'first' ? { kind: 'refused_gateway', ...said } : unknown({ ...said, reason });
     case 'bad_request':

@@ -60,7 +60,7 @@ export type VerifyOutcome =
       readonly response: string | null;
       /** What to do next: the same call again (`repeat`), or ask get without repeating (`look_up`). */
       readonly next: 'repeat' | 'look_up';
-      /** Douyin itself refused the coupon, on a repeat: final if a look-up shows it unused. */
+      /** Douyin refused the coupon, on a repeat or in a spelling it documents for other calls: look it up at once. */
       readonly isRefusalOfRepeat: boolean;
     }
   /** Certainly did nothing: no request byte left, or the access token was refused. */

@@ -376,6 +376,16 @@ describe('judgeVerify', () => {
     }
   });
 
+  it('lets "already verified" as an error code be settled by a look-up, whether it may be our own or not', () => {
+    for (const attempt of ['first', 'repeat'] as const) {
+      expect(judge(douyin({ data: 1208, extra: 1208 }), attempt)).toMatchObject({
+        kind: 'unknown',
+        errorCode: 1208,
+        isRefusalOfRepeat: true,
+      });
+    }
+  });
+
   it('asks for a look-up instead of a repeat only while Douyin reviews the coupon', () => {
     expect(judge(douyin({ data: 1229 }), 'first')).toMatchObject({ next: 'look_up', errorCode: 1229 });
     expect(judge(douyin({ items: [item(1229)] }), 'repeat')).toMatchObject({
