@@ -11,6 +11,7 @@ export interface DoneDisturbance {
 }
 
 /**
+ * Lasts as long as customers come, or until the last disturbance is over.
  * @param plan whose times count from now
  * @param done filled as disturbances end
  */
@@ -37,7 +38,8 @@ export async function disturb(
     queues.set(part, turn);
     await turn;
   });
-  await Promise.all(all);
+  const end = delay(plan.lengthMs, undefined, { signal: closing }).catch(() => undefined);
+  await Promise.all([...all, end]);
 }
 
 /** Puts everything back to how it should be. */

@@ -19,7 +19,7 @@ export interface Victim {
   stop(): Promise<void>;
 }
 
-const READY_TIMEOUT_MS = 60_000;
+const READY_TIMEOUT_MS = 150_000;
 const STOP_TIMEOUT_MS = 30_000;
 const RESTART_PAUSE_MS = 300;
 

@@ -1,7 +1,7 @@
 // One torture run from its seed to its score: starts the system, lets customers and nemesis loose, heals, waits until nothing
 // moves, compares the ledgers. Everything is bounded in time, and what was started is ended.
 import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { check } from './checker.ts';
@@ -145,7 +145,7 @@ function reportProgress(
     report(
       `${Math.round((performance.now() - startedAt) / 1000)} s of ${Math.round(plan.lengthMs / 1000)}: ` +
         `${progress.done} tills through, ${progress.begun - progress.done} waiting, ${kills} kills, ` +
-        `${done.length} disturbances${latest ? `, last ${describe(latest)}` : ''}`,
+        `${done.length} disturbances${latest ? `, last ${describe(latest)}` : ''}, load ${loadavg()[0]?.toFixed(1)}`,
     );
   }, PROGRESS_INTERVAL_MS);
   return () => clearInterval(timer);

@@ -11,7 +11,7 @@ import type { AppCredentials } from './system.ts';
 /** Longer than the gateway's budget in these runs. */
 const REQUEST_TIMEOUT_MS = 6000;
 const FIRST_WAIT_MS = 200;
-const LONGEST_WAIT_MS = 2000;
+const LONGEST_WAIT_MS = 4000;
 const MAX_RETRY_AFTER_MS = 2000;
 
 /** How a token names its coupon in a verify request. */
@@ -66,7 +66,7 @@ export async function redeem(
     isProcessing = heard.kind === 'record';
     // Another process may be well when one is not.
     if (heard.kind === 'nothing') api = api === 0 ? 1 : 0;
-    const backoffMs = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 1.6 ** (attempt - 1));
+    const backoffMs = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 1.8 ** (attempt - 1));
     const askedToWaitMs = heard.kind === 'error' ? Math.min(heard.retryAfterMs, MAX_RETRY_AFTER_MS) : 0;
     await delay(backoffMs + askedToWaitMs, undefined, { signal: deps.closing }).catch(() => undefined);
   }
@@ -104,7 +104,7 @@ export async function prepare(
       return null;
     }
     if (heard.kind === 'nothing') api = api === 0 ? 1 : 0;
-    await delay(Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 1.6 ** (attempt - 1)), undefined, {
+    await delay(Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 1.8 ** (attempt - 1)), undefined, {
       signal: deps.closing,
     }).catch(() => undefined);
   }
