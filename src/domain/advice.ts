@@ -1,31 +1,24 @@
 // What the cashier should do about a verification that did not simply succeed, in both languages.
 // The reasons are read from the record alone, so that the same record always gets the same advice.
+import { DOUYIN_CODES, type RefusalReason } from './douyin-codes.ts';
 import type { Bilingual, Language } from './errors.ts';
 import { formatLocalMinute } from './report-period.ts';
 import type { Verification } from './verification.ts';
 
 /** Why a coupon was not redeemed, or not yet. */
 export type AdviceReason =
+  | RefusalReason
   | 'in_progress'
   | 'awaiting_operator'
   | 'not_attempted'
   | 'used_here'
-  | 'used_elsewhere'
   | 'expired'
   | 'refunding'
-  | 'refunded'
-  | 'wrong_store'
-  | 'not_found'
-  | 'code_expired'
-  | 'times_exhausted'
-  | 'being_gifted'
-  | 'order_unpaid'
-  | 'in_review'
-  | 'bad_request'
   | 'nothing_usable'
   | 'refused_otherwise';
 
-const ADVICE: Readonly<Record<AdviceReason, Bilingual>> = {
+/** In words; `{…}` is filled in where an earlier redemption of ours is known. */
+export const ADVICE: Readonly<Record<AdviceReason, Bilingual>> = {
   in_progress: {
     zh: '核销结果还在确认中，请勿让顾客换码重扫；稍后用同一 verify_token 再查一次，以最终结果为准。',
     en: 'The result is still being confirmed. Do not scan another code; ask again with the same verify_token and go by the final result.',
@@ -100,32 +93,6 @@ const ADVICE: Readonly<Record<AdviceReason, Bilingual>> = {
   },
 };
 
-/** Douyin's codes that refuse a coupon, as they appear in a record's `error_code`. */
-const REASON_BY_ERROR_CODE: Readonly<Record<number, AdviceReason>> = {
-  2: 'used_elsewhere',
-  1208: 'used_elsewhere',
-  1212: 'not_found',
-  1263: 'not_found',
-  3100101: 'not_found',
-  1033000519: 'not_found',
-  1221: 'code_expired',
-  1250: 'code_expired',
-  45005117: 'code_expired',
-  1228: 'wrong_store',
-  3000002: 'wrong_store',
-  1229: 'in_review',
-  1241: 'times_exhausted',
-  1265: 'refunded',
-  2119006: 'being_gifted',
-  2119007: 'order_unpaid',
-  1502: 'bad_request',
-  200002: 'bad_request',
-  2100005: 'bad_request',
-  2119001: 'bad_request',
-  4000001: 'bad_request',
-  28001007: 'bad_request',
-};
-
 /** Without a code of Douyin's: prepare listed nothing usable, and the coupon's status says why. */
 const REASON_BY_COUPON_STATUS: Readonly<Record<Verification['couponStatus'], AdviceReason>> = {
   '': 'nothing_usable',
@@ -184,7 +151,7 @@ export function mayHaveBeenUsedHere(verification: Advised): boolean {
 function reasonRefused(verification: Advised): AdviceReason {
   return verification.errorCode === NO_DOUYIN_CODE
     ? reasonNothingUsable(verification)
-    : (REASON_BY_ERROR_CODE[verification.errorCode] ?? 'refused_otherwise');
+    : (DOUYIN_CODES[verification.errorCode]?.reason ?? 'refused_otherwise');
 }
 
 function reasonNothingUsable({ couponStatus, expireTime, settledAt }: Advised): AdviceReason {

@@ -3,6 +3,7 @@ import Router from '@koa/router';
 import Koa from 'koa';
 import { AppError } from '../domain/errors.ts';
 import { AppAuthenticator } from '../services/authenticate-app.ts';
+import { AppRateLimiter, CodeGuessingGuard } from '../services/rate-limits.ts';
 import { AppUseRecorder } from '../services/record-app-use.ts';
 import { HealthChecker } from '../services/check-health.ts';
 import type { HttpDeps, RouteDeps } from './deps.ts';
@@ -28,15 +29,17 @@ export function createApp(deps: HttpDeps): Koa<RequestState> {
   const routeDeps: RouteDeps = {
     ...deps,
     healthChecker: new HealthChecker(deps.health, deps.clock),
+    guessing: new CodeGuessingGuard(deps.clock),
     openApiText: () => (openApiText ??= JSON.stringify(createOpenApiDocument(ROUTES, deps.version))),
   };
   const authenticator = new AppAuthenticator(deps);
   const recorder = new AppUseRecorder(deps);
+  const rateLimiter = deps.appRateLimiter ?? new AppRateLimiter(deps.clock);
   const limitInFlight = inFlightLimit(deps.maxInFlight);
   const internal = internalAuth(deps.internalTrustedCidrs);
   const pass: HttpMiddleware = (_ctx, next) => next();
   const authentication = (takesNonce: boolean) => ({
-    open: openAuth(authenticator, recorder, { takesNonce }),
+    open: openAuth({ authenticator, recorder, rateLimiter }, { takesNonce }),
     internal,
     public: pass,
   });

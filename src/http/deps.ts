@@ -3,6 +3,7 @@ import type { AccessTokens, Douyin, ShortLinks } from '../ports/douyin.ts';
 import type { EnrichmentRunner, VerificationResolver } from '../ports/verification-runner.ts';
 import type { AuthenticateAppDeps } from '../services/authenticate-app.ts';
 import type { HealthChecker, HealthProbes } from '../services/check-health.ts';
+import type { AppRateLimiter, CodeGuessingGuard } from '../services/rate-limits.ts';
 import type { VerifyCouponDeps } from '../services/verify-coupon.ts';
 
 export interface HttpDeps extends VerifyCouponDeps, AuthenticateAppDeps {
@@ -19,6 +20,8 @@ export interface HttpDeps extends VerifyCouponDeps, AuthenticateAppDeps {
   readonly reportTimeZone: string;
   readonly version: string;
   readonly health: HealthProbes;
+  /** Made with the default limit when absent. */
+  readonly appRateLimiter?: AppRateLimiter;
   /** Whether the process is on its way out and takes no new work. */
   isStopping(): boolean;
 }
@@ -26,6 +29,7 @@ export interface HttpDeps extends VerifyCouponDeps, AuthenticateAppDeps {
 /** What handlers get: the above, and what one app builds of it. */
 export interface RouteDeps extends HttpDeps {
   readonly healthChecker: HealthChecker;
+  readonly guessing: CodeGuessingGuard;
   /** The OpenAPI document as JSON. */
   openApiText(): string;
 }

@@ -19,6 +19,7 @@ const ERRORS_BY_SURFACE: Readonly<Record<Surface, readonly ErrorCode[]>> = {
     'auth.bad_signature',
     'auth.nonce_reused',
     'app.disabled',
+    'rate.limited',
     'gateway.database_unavailable',
     'gateway.stopping',
   ],

@@ -1,6 +1,8 @@
-// Authentication of the open surface: the four headers, the signature, the nonce, and whether the app is active.
+// Authentication of the open surface: the four headers, the signature, the app's rate, the nonce, and whether the app is
+// active.
 import { AppError } from '../../domain/errors.ts';
 import type { AppAuthenticator, SignedRequest } from '../../services/authenticate-app.ts';
+import type { AppRateLimiter } from '../../services/rate-limits.ts';
 import type { AppUseRecorder } from '../../services/record-app-use.ts';
 import type { HttpContext, HttpMiddleware } from '../request-state.ts';
 
@@ -11,10 +13,14 @@ const HEADERS = ['X-Client-Key', 'X-Timestamp', 'X-Nonce', 'X-Signature'] as con
  * the nonce and its request gets that far.
  */
 export function openAuth(
-  authenticator: AppAuthenticator,
-  recorder: AppUseRecorder,
+  parts: {
+    readonly authenticator: AppAuthenticator;
+    readonly recorder: AppUseRecorder;
+    readonly rateLimiter: AppRateLimiter;
+  },
   options: { readonly takesNonce: boolean },
 ): HttpMiddleware {
+  const { authenticator, recorder, rateLimiter } = parts;
   return async (ctx, next) => {
     const { app, nonce } = await authenticator.authenticate(readSignedRequest(ctx));
     let isNonceTaken = false;
@@ -26,6 +32,7 @@ export function openAuth(
       },
     };
     recorder.record(app.id);
+    requireRate(ctx, rateLimiter.take(app.id));
     if (!options.takesNonce) await authenticator.spendNonce(nonce);
     try {
       if (app.status === 'disabled') throw new AppError('app.disabled');
@@ -35,6 +42,17 @@ export function openAuth(
       throw err;
     }
   };
+}
+
+function requireRate(ctx: HttpContext, rate: ReturnType<AppRateLimiter['take']>): void {
+  ctx.set({
+    'RateLimit-Limit': String(rate.limit),
+    'RateLimit-Remaining': String(rate.remaining),
+    'RateLimit-Reset': String(rate.resetSeconds),
+  });
+  if (!rate.isAllowed) {
+    throw new AppError('rate.limited', { data: { retry_after_seconds: rate.resetSeconds } });
+  }
 }
 
 function readSignedRequest(ctx: HttpContext): SignedRequest {

@@ -1,5 +1,6 @@
 // POST /v1/open/coupons/prepare: Douyin's prepare, passed through byte for byte.
 import { z } from 'zod';
+import { isUnknownCoupon } from '../../../domain/douyin-codes.ts';
 import { requirePoiAllowed } from '../../../domain/verifier-app.ts';
 import { prepareCoupon } from '../../../services/prepare-coupon.ts';
 import { bytes } from '../../answer.ts';
@@ -37,6 +38,7 @@ export const prepareCouponRoute = defineRoute({
   errorCodes: [
     'coupon.short_link_invalid',
     'app.poi_not_allowed',
+    'rate.too_many_unknown_codes',
     'douyin.unavailable',
     'douyin.refused_gateway',
     'douyin.broken_answer',
@@ -44,10 +46,15 @@ export const prepareCouponRoute = defineRoute({
   async handler(deps, { body, caller }) {
     requirePoiAllowed(caller.app, body.poi_id);
     const { mode, requestValue } = readCoupon(body);
-    const answer = await prepareCoupon(deps, {
-      poiId: body.poi_id,
-      coupon: mode === 'short_link' ? { shortLink: requestValue } : { code: requestValue },
-    });
+    const answer = await deps.guessing.watch(
+      { appId: caller.app.id, deviceId: '', mode },
+      () =>
+        prepareCoupon(deps, {
+          poiId: body.poi_id,
+          coupon: mode === 'short_link' ? { shortLink: requestValue } : { code: requestValue },
+        }),
+      ({ errorCode }) => isUnknownCoupon(errorCode),
+    );
     return bytes('application/json; charset=utf-8', answer.body);
   },
 });

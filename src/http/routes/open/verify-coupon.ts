@@ -1,5 +1,6 @@
 // POST /v1/open/coupons/verify: redeems one coupon exactly once.
 import { z } from 'zod';
+import { isUnknownCoupon } from '../../../domain/douyin-codes.ts';
 import { requirePoiAllowed } from '../../../domain/verifier-app.ts';
 import { adviseCashier } from '../../../services/advise-cashier.ts';
 import { verifyCoupon } from '../../../services/verify-coupon.ts';
@@ -70,6 +71,7 @@ export const verifyCouponRoute = defineRoute({
     'coupon.short_link_invalid',
     'app.poi_not_allowed',
     'verification.token_reused',
+    'rate.too_many_unknown_codes',
     'douyin.unavailable',
     'douyin.refused_gateway',
     'gateway.busy',
@@ -80,17 +82,24 @@ export const verifyCouponRoute = defineRoute({
   answersFromRow: true,
   async handler(deps, { body, caller, requestId, language }) {
     requirePoiAllowed(caller.app, body.poi_id);
-    const verification = await verifyCoupon(deps, {
-      app: caller.app,
-      nonce: caller.takeNonce(),
-      requestId,
-      ...readCoupon(body),
-      poiId: body.poi_id,
-      verifyToken: body.verify_token ?? null,
-      operatorId: body.extra?.operator_id ?? '',
-      deviceId: body.extra?.device_id ?? '',
-      note: body.extra?.note ?? '',
-    });
+    const coupon = readCoupon(body);
+    const deviceId = body.extra?.device_id ?? '';
+    const verification = await deps.guessing.watch(
+      { appId: caller.app.id, deviceId, mode: coupon.mode },
+      () =>
+        verifyCoupon(deps, {
+          app: caller.app,
+          nonce: caller.takeNonce(),
+          requestId,
+          ...coupon,
+          poiId: body.poi_id,
+          verifyToken: body.verify_token ?? null,
+          operatorId: body.extra?.operator_id ?? '',
+          deviceId,
+          note: body.extra?.note ?? '',
+        }),
+      ({ errorCode }) => isUnknownCoupon(errorCode),
+    );
     const advice = await adviseCashier(deps, verification, { language, timeZone: deps.reportTimeZone });
     return data({ data: presentVerification(verification, advice) });
   },
