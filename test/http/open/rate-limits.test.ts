@@ -23,7 +23,7 @@ afterAll(() => harness.close());
 /** A gateway whose time the test turns; a signed request's own time must follow. */
 async function serveWithClock(
   limit: number,
-): Promise<{ server: HttpGateway; turn: (ms: number) => void; seconds(): string }> {
+): Promise<{ server: HttpGateway; turn: (ms: number) => void; seconds: () => string }> {
   let nowMs = Date.now();
   const clock = { now: () => new Date(nowMs) };
   const appRateLimiter = new AppRateLimiter(clock, { limit, windowMs: 10_000 });
