@@ -75,7 +75,7 @@ export function filterOf(
   };
 }
 
-const CURSOR = /^(\d{1,15})\.(\d{1,15})$/;
+const CURSOR = /^(\d{1,13})\.(\d{1,15})$/;
 
 /** A place in a walk as an opaque text. */
 export function writeCursor(cursor: VerificationCursor | null): string | null {

@@ -101,5 +101,29 @@ describe('POST /v1/open/coupons/prepare', () => {
         code: 'douyin.unavailable',
       });
     });
+
+    it.each([
+      ['Douyin', 'prepare'],
+      ['the short link’s host', 'short_link'],
+    ] as const)('says so too when %s takes longer than the caller can wait', async (_who, endpoint) => {
+      const impatient = await serveHttp(harness, { budgetMs: 150 });
+      const order = harness.simulator.state.createOrder();
+      harness.simulator.state.addFault({
+        kind: 'hang-before-effect',
+        endpoints: [endpoint],
+        orderId: order.orderId,
+      });
+      try {
+        const reply = await callOpen(impatient.url, app, {
+          method: 'POST',
+          target: TARGET,
+          body: JSON.stringify({ poi_id: poiId, short_link: order.shortLink }),
+        });
+        expect(errorOf(reply)).toMatchObject({ status: 502, code: 'douyin.unavailable' });
+      } finally {
+        harness.simulator.state.clearFaults();
+        await impatient.close();
+      }
+    });
   });
 });
