@@ -3,6 +3,7 @@ import type { MikroORM } from '@mikro-orm/postgresql';
 import type { ActivityDeps } from '../activities/deps.ts';
 import { createActivities } from '../activities/index.ts';
 import type { Activities } from '../activities/types.ts';
+import { shutDown } from './commands/process-context.ts';
 import type { Config } from './config.ts';
 import { createDatabasePauseStore } from './db/database-pause-store.ts';
 import { createDatabaseTokenStore } from './db/database-token-store.ts';
@@ -29,6 +30,9 @@ import {
 
 /** An unused coupon this long after the last verify was sent was not redeemed by it; Douyin publishes no figure. */
 const UNUSED_IS_FINAL_AFTER_MS = 3_600_000;
+
+/** What could not be opened whole is closed within this; then it is tried again, whatever still hangs. */
+const CLOSE_MS = 5000;
 
 /** What every process has: database, Douyin, secrets. */
 export interface Core {
@@ -84,7 +88,7 @@ export async function openCore(config: Config, logger: Logger): Promise<Core> {
   });
   metrics.watchDouyinPauses(() => budget.remainingPausesMs());
   // Pauses outlive a restart; waiting for them is not worth holding the start up.
-  void budget.refresh();
+  const firstView = budget.refresh();
   const douyin = new HttpDouyin({
     baseUrl: config.douyin.baseUrl,
     accountId: config.douyin.accountId,
@@ -113,7 +117,8 @@ export async function openCore(config: Config, logger: Logger): Promise<Core> {
     douyin,
     shortLinks,
     async close() {
-      await Promise.allSettled([accessTokens.close(), douyin.close(), shortLinks.close()]);
+      // A query that is begun while the pool is closed keeps it from ever being closed.
+      await Promise.allSettled([accessTokens.close(), douyin.close(), shortLinks.close(), firstView]);
       await orm.close();
     },
   };
@@ -123,7 +128,7 @@ export async function openCore(config: Config, logger: Logger): Promise<Core> {
 export async function openGateway(config: Config, logger: Logger): Promise<Gateway> {
   const core = await openCore(config, logger);
   const temporal = await connectTemporal(config.temporal).catch(async (err: unknown) => {
-    await core.close();
+    await shutDown(logger, [{ name: 'connections', timeoutMs: CLOSE_MS, run: () => core.close() }]);
     throw err;
   });
   const board = createVerdictBoard();
