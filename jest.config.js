@@ -25,7 +25,7 @@ export default {
   globalSetup: '<rootDir>/test/support/global-setup.ts',
   globalTeardown: '<rootDir>/test/support/global-teardown.ts',
   maxWorkers: 2,
-  testTimeout: 30_000,
+  testTimeout: 90_000,
   projects: [
     project('unit', ['domain', 'config', 'errors', 'layout', 'douyin', 'simulator', 'observability']),
     project('http', ['http', 'db', 'activities', 'services', 'clients', 'contracts', 'embedded', 'deploy']),

@@ -346,7 +346,7 @@ describe('the connection', () => {
   it('that fails is told with 4, as text and as JSON', async () => {
     writeDemo();
     await gateway.stop();
-    const { exitCode, stdout } = await pos(['lookup', '--token', 't', '--wait', '1', '--json']);
+    const { exitCode, stdout } = await pos(['lookup', '--token', 't', '--wait', '8', '--json']);
     expect(exitCode).toBe(4);
     expect(JSON.parse(stdout)).toMatchObject({ error: { code: 'client.network' } });
   });

@@ -19,8 +19,8 @@ import { fixedTokens, httpServer, keepingLogger, systemClock } from './support.t
 
 const POI_ID = SIMULATOR_DEFAULTS.stores[0].poiId;
 const OTHER_POI_ID = SIMULATOR_DEFAULTS.stores[1].poiId;
-const TIMEOUT_MS = 250;
-const LONGER_THAN_TIMEOUT_MS = 600;
+const TIMEOUT_MS = 700;
+const LONGER_THAN_TIMEOUT_MS = 1500;
 
 let simulator: Simulator;
 let tokens: DouyinAccessTokens;

@@ -539,7 +539,16 @@ describe('§3.1 POST /v1/open/coupons/verify', () => {
         what: 'the answer of a verify that took effect is lost, and a repeat finds it out',
         send: () => verifyWith(mode, [{ kind: 'cut-after-effect', endpoints: ['verify'] }]),
         status: 200,
-        body: success,
+        // The repeat usually fits into the budget; on a busy machine the record says so a moment later.
+        body: { data: { verify_status: expect.stringMatching(/^(success|processing)$/) } },
+        also: async (reply) => {
+          const token = (reply.json() as { data: { verify_token: string } }).data.verify_token;
+          await eventually(async () => {
+            const seen = await open({ target: `${LOOK_UP}/${encodeURIComponent(token)}` });
+            expect(seen.json()).toMatchObject(success);
+            return true;
+          });
+        },
       },
       {
         what: 'verify answers codes 0 without results, which is no success yet',

@@ -260,8 +260,14 @@ describe('VerifyCoupon', () => {
 
     it('answers processing when the budget ends first', async () => {
       const order = state().createOrder();
-      state().addFault({ kind: 'hang-after-effect', endpoints: ['verify'], orderId: order.orderId });
-      const answer = await verify(harness, { requestValue: order.shortLink }, 200);
+      // Every send is lost, so that no repeat can be faster than the budget.
+      state().addFault({
+        kind: 'hang-after-effect',
+        endpoints: ['verify'],
+        orderId: order.orderId,
+        count: 'always',
+      });
+      const answer = await verify(harness, { requestValue: order.shortLink }, 1500);
       expect(answer.verifyStatus).toBe('processing');
       await workflow(verifyWorkflowId(answer.id)).result();
       expect(effectsOf(order.orderId)).toBe(1);
@@ -292,7 +298,7 @@ describe('VerifyCoupon', () => {
         orderId: order.orderId,
         count: 'always',
       });
-      const answer = await verify(harness, { requestValue: order.shortLink }, 300);
+      const answer = await verify(harness, { requestValue: order.shortLink });
       await eventually(async () => (await readVerification(harness, answer.id)).step === 'unsettled');
       await workflow(verifyWorkflowId(answer.id)).executeUpdate(RESOLVE_UPDATE, {
         args: [{ verifyStatus: 'failed', note: '店员确认未核销', actor: 'ops-7', requestId: 'r-1' }],
