@@ -41,7 +41,7 @@ export interface HarnessOptions {
 
 /** Fast settlement and enrichment, so that tests wait for conditions and not for Douyin's schedule. */
 const FAST = {
-  DOUYIN_TIMEOUT_MS: '600',
+  DOUYIN_TIMEOUT_MS: '1500',
   DOUYIN_REPEAT_DELAYS_MS: '50,100,200,400',
   SETTLE_LOOK_AGAIN_MS: '500',
   ENRICH_RETRY_DELAYS_MS: '50,100',
