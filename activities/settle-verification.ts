@@ -45,7 +45,9 @@ export async function lookUpVerification(
   if (verdict.kind !== 'undecided') {
     return settleByLookUp(deps, key, verification, { verdict, certificateId }, stillRunning);
   }
-  const { waitMs } = unknownProgress(deps, verification);
+  const progress = unknownProgress(deps, verification);
+  // After a refused repeat the coupon's state counts once the earlier sends have arrived: soon, and without an operator.
+  const waitMs = progress.next === 'look_up' ? progress.waitMs : 0;
   if (waitMs === 0) await markUnsettled(deps, key, verdict.reason);
   return { state: 'unknown', next: 'look_up', outcome: verdict.reason, waitMs };
 }
