@@ -1,0 +1,181 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import type { Verification } from '../../src/domain/verification.ts';
+import type { FaultInput, OrderInput } from '../../src/simulator/simulator.ts';
+import { type Bench, databaseAway, openBench, type Runner } from './support.ts';
+
+let bench: Bench;
+let runner: Runner;
+beforeAll(async () => {
+  bench = await openBench();
+});
+afterAll(() => bench.close());
+beforeEach(() => {
+  runner = bench.startRunner();
+});
+afterEach(() => {
+  bench.state.clearFaults();
+});
+
+type Expected = Partial<Verification>;
+
+async function accept(order: OrderInput = {}) {
+  const made = bench.state.createOrder(order);
+  const coupon = made.coupons[0]!;
+  return { key: await bench.accept({ requestValue: coupon.code }), order: made, coupon };
+}
+
+describe('prepareCoupon', () => {
+  it('stores Douyin’s token and the coupon, and runs once', async () => {
+    const { key, order, coupon } = await accept();
+    expect(await runner.activities.prepareCoupon(key)).toEqual({ state: 'open' });
+    expect(await runner.activities.prepareCoupon(key)).toEqual({ state: 'open' });
+    expect(await bench.row(key)).toMatchObject({
+      step: 'prepared',
+      orderId: order.orderId,
+      encryptedCode: coupon.encryptedCode,
+      certificateId: coupon.certificateId,
+      couponStatus: 'UNUSED',
+    });
+    expect(bench.state.calls({ endpoint: 'prepare', orderId: order.orderId })).toHaveLength(1);
+  });
+
+  it.each<[string, Omit<FaultInput, 'orderId' | 'endpoints'>, Expected]>([
+    ['a busy Douyin', { kind: 'error-code-before-effect', code: 2119002 }, { reason: 'douyin.unavailable', errorCode: 2119002 }],
+    ['a 5xx', { kind: 'http-5xx-after-effect' }, { reason: 'douyin.unavailable' }],
+    ['what is no JSON', { kind: 'not-json-after-effect' }, { reason: 'douyin.unavailable' }],
+    ['silence', { kind: 'hang-before-effect' }, { reason: 'douyin.unavailable' }],
+    ['a missing verify_token', { kind: 'verify-token-empty' }, { reason: 'douyin.unavailable' }],
+    ['a refused gateway', { kind: 'ip-not-listed' }, { reason: 'douyin.refused_gateway', errorCode: 2100007 }],
+  ])('by %s ends without an attempt, and the same token may try again', async (_what, fault, expected) => {
+    const { key, order } = await accept();
+    bench.state.addFault({ endpoints: ['prepare'], orderId: order.orderId, ...fault });
+    expect(await runner.activities.prepareCoupon(key)).toMatchObject({ state: 'closed', reason: expected.reason });
+    expect(await bench.row(key)).toMatchObject({ verifyStatus: 'failed', step: 'not_attempted', ...expected });
+  }); // prettier-ignore
+
+  it.each<[string, OrderInput, Expected]>([
+    ['an order that lists nothing usable', { couponStatus: 'refunded' }, { errorCode: -1 }],
+    ['a coupon that is being given away', { status: 'gifted' }, { errorCode: 2119006 }],
+    ['an order that is not paid', { status: 'unpaid' }, { errorCode: 2119007 }],
+    ['a wrong store', { poiIds: ['7182937465123456791'] }, { errorCode: 3000002 }],
+  ])('of %s is a final refusal', async (_what, order, expected) => {
+    const { key } = await accept(order);
+    expect(await runner.activities.prepareCoupon(key)).toMatchObject({
+      state: 'closed',
+      verifyStatus: 'failed',
+    });
+    expect(await bench.row(key)).toMatchObject({ verifyStatus: 'failed', step: 'settled', ...expected });
+  });
+
+  it('of a code Douyin does not know is a final refusal', async () => {
+    const key = await bench.accept({ requestValue: '999999999999999' });
+    expect(await runner.activities.prepareCoupon(key)).toMatchObject({ state: 'closed', errorCode: 1212 });
+  });
+
+  it('says what is wrong with an expired coupon that Douyin still lists', async () => {
+    bench.state.changeSettings({ listExpired: true });
+    const { key } = await accept({ expireTime: Math.floor(bench.clock.nowMs / 1000) - 60 });
+    expect(await runner.activities.prepareCoupon(key)).toMatchObject({
+      verifyStatus: 'failed',
+      errorCode: -1,
+    });
+    expect(await bench.row(key)).toMatchObject({ errorDescription: '券已过期' });
+    bench.state.changeSettings({ listExpired: false });
+  });
+
+  it('takes the first usable coupon, not the first', async () => {
+    const { key, order } = await accept({ coupons: 3 });
+    bench.state.changeCoupon(order.coupons[0]!.certificateId, { action: 'set_status', status: 'refunding' });
+    await runner.activities.prepareCoupon(key);
+    expect(await bench.row(key)).toMatchObject({ certificateId: order.coupons[1]!.certificateId });
+  });
+
+  it('is made again when the database broke off before it was stored', async () => {
+    const { key, order } = await accept();
+    runner.interpose('before', 'storePrepared', () => databaseAway(false));
+    await expect(runner.activities.prepareCoupon(key)).rejects.toMatchObject({ nonRetryable: false });
+    expect(await runner.activities.prepareCoupon(key)).toEqual({ state: 'open' });
+    expect(bench.state.calls({ endpoint: 'prepare', orderId: order.orderId })).toHaveLength(2);
+  });
+
+  describe('two runners of one verification', () => {
+    it('keep the first one’s token', async () => {
+      const { key } = await accept();
+      const other = bench.startRunner();
+      let first = '';
+      runner.interpose('before', 'storePrepared', async () => {
+        await other.activities.prepareCoupon(key);
+        first = (await bench.row(key)).douyinVerifyToken;
+      });
+      expect(await runner.activities.prepareCoupon(key)).toEqual({ state: 'open' });
+      expect(first).not.toBe('');
+      expect((await bench.row(key)).douyinVerifyToken).toBe(first);
+    });
+
+    it.each(['lost', 'known'] as const)(
+      'do not end as failed when one’s prepare is refused for what the other one redeemed, the answer being %s',
+      async (answer) => {
+        const { key, order } = await accept();
+        const other = bench.startRunner();
+        if (answer === 'lost') {
+          bench.state.addFault({ kind: 'cut-after-effect', endpoints: ['verify'], orderId: order.orderId });
+        }
+        // The other one prepares and redeems between this one's look at the row and its prepare.
+        runner.interpose('after', 'findById', async () => {
+          await other.activities.prepareCoupon(key);
+          await other.activities.verifyCoupon(key);
+        });
+        await runner.activities.prepareCoupon(key);
+        expect(await runner.activities.verifyCoupon(key)).toMatchObject({ verifyStatus: 'success' });
+        expect(bench.state.ledger({ orderId: order.orderId })).toHaveLength(1);
+      },
+    );
+
+    it('are not closed by one’s lost prepare once the other one has sent', async () => {
+      const { key, order } = await accept();
+      const other = bench.startRunner();
+      runner.interpose('after', 'findById', async () => {
+        bench.state.addFault({ kind: 'cut-after-effect', endpoints: ['verify'], orderId: order.orderId });
+        await other.activities.prepareCoupon(key);
+        await other.activities.verifyCoupon(key);
+        bench.state.addFault({
+          kind: 'http-5xx-before-effect',
+          endpoints: ['prepare'],
+          orderId: order.orderId,
+        });
+      });
+      expect(await runner.activities.prepareCoupon(key)).toEqual({ state: 'open' });
+      expect(await bench.row(key)).toMatchObject({ verifyStatus: 'processing', step: 'sent' });
+    });
+  });
+});
+
+describe('resolveShortLink', () => {
+  it('stores what the link names, once', async () => {
+    const order = bench.state.createOrder();
+    const key = await bench.accept({ mode: 'short_link', requestValue: order.shortLink });
+    expect(await runner.activities.resolveShortLink(key)).toEqual({ state: 'open' });
+    expect(await runner.activities.resolveShortLink(key)).toEqual({ state: 'open' });
+    expect(await bench.row(key)).toMatchObject({ encryptedData: order.encryptedData, step: 'accepted' });
+    expect((await bench.eventsOf(key)).filter((kind) => kind === 'short_link_resolved')).toHaveLength(1);
+  });
+
+  it.each([
+    ['page', 'coupon.short_link_invalid'],
+    ['gone', 'coupon.short_link_invalid'],
+    ['without_object_id', 'coupon.short_link_invalid'],
+    ['server_error', 'douyin.unavailable'],
+  ] as const)('of a link that is %s ends without an attempt: %s', async (shortLinkVariant, reason) => {
+    const order = bench.state.createOrder({ shortLinkVariant });
+    const key = await bench.accept({ mode: 'short_link', requestValue: order.shortLink });
+    expect(await runner.activities.resolveShortLink(key)).toMatchObject({ state: 'closed', reason });
+    expect(await bench.row(key)).toMatchObject({ step: 'not_attempted', reason });
+  });
+
+  it('of a host that is not listed asks nobody', async () => {
+    const key = await bench.accept({ mode: 'short_link', requestValue: 'https://example.com/s/x/' });
+    expect(await runner.activities.resolveShortLink(key)).toMatchObject({
+      reason: 'coupon.short_link_invalid',
+    });
+  });
+});
