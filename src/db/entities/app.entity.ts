@@ -1,5 +1,6 @@
 // The tables `apps` and `app_secrets`. What an app may do is src/domain/verifier-app.ts.
 import { defineEntity, type InferEntity, p } from '@mikro-orm/core';
+import { TextArray } from '../text-array.ts';
 
 export const AppEntity = defineEntity({
   name: 'App',
@@ -12,7 +13,7 @@ export const AppEntity = defineEntity({
     clientKey: p.text().unique(),
     status: p.enum(['active', 'disabled'] as const).default('active'),
     allowTokenRead: p.boolean().default(false),
-    poiIds: p.array().columnType('text[]'),
+    poiIds: p.type(TextArray).columnType('text[]').$type<string[]>(),
     lastUsedAt: p.datetime(3).nullable(),
     createdAt: p.datetime(3).onCreate(() => new Date()),
     updatedAt: p
