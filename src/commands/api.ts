@@ -1,8 +1,9 @@
 // `api`: serves HTTP, and runs the verifications it accepts on the same connection to Temporal.
-import { createServer, type Server } from 'node:http';
+import type { Server } from 'node:http';
 import { loadConfig } from '../config.ts';
 import { type Gateway, openGateway } from '../deps.ts';
 import { createApp } from '../http/app.ts';
+import { createHttpServer } from '../http/server.ts';
 import { createLogger } from '../observability/logger.ts';
 import { serveMetrics } from '../observability/metrics.ts';
 import { checkTemporal, installTemporalRuntime } from '../temporal/connection.ts';
@@ -17,9 +18,6 @@ import {
 } from './process-context.ts';
 import { refusePendingMigrations } from './pending-migrations.ts';
 
-/** Long enough for a slow till's request, short enough that a dead client does not hold a socket. */
-const REQUEST_TIMEOUT_MS = 30_000;
-const KEEP_ALIVE_MS = 65_000;
 const HEALTH_TIMEOUT_MS = 1500;
 const WORKER_STOP_MS = 25_000;
 const CLOSE_MS = 5000;
@@ -41,12 +39,7 @@ export async function run(context: ProcessContext): Promise<void> {
     maxInFlight: config.verification.maxInFlight,
   });
   const app = createApp(httpDepsOf(gateway, context.stop));
-  const server = createServer(
-    { requestTimeout: REQUEST_TIMEOUT_MS, keepAliveTimeout: KEEP_ALIVE_MS },
-    (request, response) => {
-      void app.callback()(request, response);
-    },
-  );
+  const server = createHttpServer(app);
   const metricsServer = await serveMetrics(gateway.metrics, config.http.host, config.http.metricsPort);
   await listen(server, config.http.host, config.http.port);
   const address = server.address();

@@ -46,6 +46,15 @@ export const ERRORS = {
     en: 'The request body is not valid JSON',
     action: { zh: '检查请求体的 JSON 与 UTF-8 编码。', en: 'Check the body’s JSON and its UTF-8.' },
   },
+  'request.unreadable': {
+    kind: 'invalid_input',
+    zh: '不是完整、合法的 HTTP 请求',
+    en: 'Not a whole and well-formed HTTP request',
+    action: {
+      zh: '检查请求行、请求头（合计不超过 16 KiB）与请求体长度，30 秒内发完。',
+      en: 'Check the request line, the headers (16 KiB at most) and the body’s length; send it within 30 s.',
+    },
+  },
   'request.too_large': {
     kind: 'too_large',
     zh: '请求体超过 64 KiB',

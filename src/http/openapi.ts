@@ -26,7 +26,12 @@ const ERRORS_BY_SURFACE: Readonly<Record<Surface, readonly ErrorCode[]>> = {
   internal: ['auth.untrusted_peer', 'auth.missing_uid', 'gateway.database_unavailable', 'gateway.stopping'],
   public: [],
 };
-const ERRORS_OF_ALL: readonly ErrorCode[] = ['request.invalid', 'request.too_large', 'internal.unexpected'];
+const ERRORS_OF_ALL: readonly ErrorCode[] = [
+  'request.invalid',
+  'request.unreadable',
+  'request.too_large',
+  'internal.unexpected',
+];
 const ERRORS_OF_BODIES: readonly ErrorCode[] = ['request.malformed_json', 'request.unsupported_media_type'];
 
 const SECURITY_BY_SURFACE: Readonly<Record<Surface, readonly Record<string, string[]>[]>> = {

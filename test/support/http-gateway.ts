@@ -5,6 +5,7 @@ import http, { type IncomingHttpHeaders } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createApp } from '../../src/http/app.ts';
 import type { HttpDeps } from '../../src/http/deps.ts';
+import { createHttpServer } from '../../src/http/server.ts';
 import { signatureOf, stringToSign } from '../../src/services/request-signature.ts';
 import type { Harness } from './harness.ts';
 
@@ -45,8 +46,7 @@ export async function serveHttp(harness: Harness, overrides: Partial<HttpDeps> =
     health: { database: ok, temporal: ok, accessToken: ok },
     ...overrides,
   });
-  const handle = app.callback();
-  const server = http.createServer((request, response) => void handle(request, response));
+  const server = createHttpServer(app);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,

@@ -1,6 +1,6 @@
 // Reads the body's exact bytes, for the signature covers them. Parsing comes after authentication, in guard.ts.
 import { AppError } from '../../domain/errors.ts';
-import type { HttpMiddleware } from '../request-state.ts';
+import type { HttpContext, HttpMiddleware } from '../request-state.ts';
 
 export const MAX_BODY_BYTES = 64 * 1024;
 
@@ -11,19 +11,29 @@ export function rawBody(): HttpMiddleware {
   return async (ctx, next) => {
     const declaredBytes = Number(ctx.get('Content-Length') || 0);
     if (declaredBytes > MAX_BODY_BYTES) throw tooLarge(ctx, declaredBytes);
-    const chunks: Buffer[] = [];
-    let bytes = 0;
-    for await (const chunk of ctx.req.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
-      bytes += chunk.length;
-      if (bytes > MAX_BODY_BYTES) throw tooLarge(ctx, Infinity);
-      chunks.push(chunk);
-    }
-    ctx.state.rawBody = Buffer.concat(chunks);
+    ctx.state.rawBody = await readBody(ctx);
     await next();
   };
 }
 
-function tooLarge(ctx: Parameters<HttpMiddleware>[0], bytes: number): AppError {
+async function readBody(ctx: HttpContext): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  try {
+    for await (const chunk of ctx.req.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+      bytes += chunk.length;
+      if (bytes > MAX_BODY_BYTES) break;
+      chunks.push(chunk);
+    }
+  } catch (err) {
+    // The caller hung up, or sent what is no body; most likely nobody reads the answer.
+    throw new AppError('request.unreadable', { cause: err });
+  }
+  if (bytes > MAX_BODY_BYTES) throw tooLarge(ctx, Infinity);
+  return Buffer.concat(chunks);
+}
+
+function tooLarge(ctx: HttpContext, bytes: number): AppError {
   if (bytes > MAX_DISCARDED_BYTES) ctx.set('Connection', 'close');
   return new AppError('request.too_large');
 }
