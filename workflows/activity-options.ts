@@ -21,12 +21,15 @@ export const FIRST_ENRICHMENT_TRY: LocalActivityOptions = {
 /** Activities say every two seconds that they run; a worker silent for this long has died, and another one goes on. */
 const HEARTBEAT_TIMEOUT = '8 seconds';
 
-/** Repeats of an unknown verify: the activity names each delay, Douyin's schedule bounds their number. */
+/**
+ * Repeats of an unknown verify: the activity names each delay, Douyin's schedule bounds their number. The policy's own
+ * delay is for a worker that died or a database that is away; every repeat counts as an attempt, so it must not grow.
+ */
 export const REPEAT: ActivityOptions = {
   taskQueue: TASK_QUEUES.background,
   startToCloseTimeout: '60 seconds',
   heartbeatTimeout: HEARTBEAT_TIMEOUT,
-  retry: { initialInterval: '5 seconds', backoffCoefficient: 1.5, maximumInterval: '1 minute' },
+  retry: { initialInterval: '2 seconds', backoffCoefficient: 1 },
 };
 
 /** One enrichment try: the workflow keeps the time between tries, so that an operator's signal can cut it short. */
@@ -37,12 +40,12 @@ export const ENRICHMENT_TRY: ActivityOptions = {
   retry: { maximumAttempts: 1 },
 };
 
-/** Everything else off the till's path: retried until it works, each attempt bounded. */
+/** Everything else off the till's path: retried until it works, and soon after the gateway's own parts are back. */
 export const BACKGROUND_STEP: ActivityOptions = {
   taskQueue: TASK_QUEUES.background,
   startToCloseTimeout: '60 seconds',
   heartbeatTimeout: HEARTBEAT_TIMEOUT,
-  retry: { initialInterval: '1 second', backoffCoefficient: 2, maximumInterval: '1 minute' },
+  retry: { initialInterval: '1 second', backoffCoefficient: 2, maximumInterval: '10 seconds' },
 };
 
 /** The token refresh and the sweep run again by their schedule: few retries inside one run. */

@@ -32,12 +32,16 @@ export async function run(context: ProcessContext): Promise<void> {
     logger,
     context.stop,
   );
-  await refusePendingMigrations(gateway.orm);
-  const worker = await startVerifyWorker(gateway.temporal, {
-    workflowBundle: await bundleWorkflows(logger),
-    activities: gateway.activities,
-    maxInFlight: config.verification.maxInFlight,
-  });
+  await refusePendingMigrations(gateway.orm, logger, context.stop);
+  const workflowBundle = await bundleWorkflows(logger);
+  const { activities } = gateway;
+  const { maxInFlight } = config.verification;
+  const worker = await openPatiently(
+    'Temporal',
+    () => startVerifyWorker(gateway.temporal, { workflowBundle, activities, maxInFlight }),
+    logger,
+    context.stop,
+  );
   const app = createApp(httpDepsOf(gateway, context.stop));
   const server = createHttpServer(app);
   const metricsServer = await serveMetrics(gateway.metrics, config.http.host, config.http.metricsPort);

@@ -29,17 +29,16 @@ export async function run(context: ProcessContext): Promise<void> {
     logger,
     context.stop,
   );
-  await refusePendingMigrations(gateway.orm);
+  await refusePendingMigrations(gateway.orm, logger, context.stop);
   const workflowBundle = await bundleWorkflows(logger);
+  const { activities, temporal } = gateway;
+  const { maxInFlight } = config.verification;
+  const patiently = <T>(open: () => Promise<T>) => openPatiently('Temporal', open, logger, context.stop);
   const workers = [
-    await startVerifyWorker(gateway.temporal, {
-      workflowBundle,
-      activities: gateway.activities,
-      maxInFlight: config.verification.maxInFlight,
-    }),
-    await startBackgroundWorker(gateway.temporal, { workflowBundle, activities: gateway.activities }),
+    await patiently(() => startVerifyWorker(temporal, { workflowBundle, activities, maxInFlight })),
+    await patiently(() => startBackgroundWorker(temporal, { workflowBundle, activities })),
   ];
-  await ensureSchedules(gateway.temporal, config.sweep.intervalMs);
+  await patiently(() => ensureSchedules(temporal, config.sweep.intervalMs));
   const metricsServer = await serveMetrics(gateway.metrics, config.http.host, config.http.metricsPort);
   logger.info('the worker serves');
   reportReady({});
