@@ -228,6 +228,7 @@ const EXPECTED: Readonly<Record<SentRequest['operation'], ReadonlySet<string>>> 
     '503 gateway.stopping',
   ]),
   look_up: new Set([
+    '400 coupon.short_link_invalid',
     '404 verification.not_found',
     '502 douyin.unavailable',
     '502 douyin.refused_gateway',

@@ -1,0 +1,37 @@
+// The short form of `npm run torture` for every check of the code: a fresh seed each time, printed, so that what it finds
+// can be run again. It judges what is true of a coupon, not how fast a busy machine recovers.
+import { randomBytes } from 'node:crypto';
+import { describe, expect, it } from '@jest/globals';
+import { isClean } from './checker.ts';
+import { runTorture } from './run.ts';
+import { showScore } from './score.ts';
+
+const LIMIT_MS = 150_000;
+const VERIFICATIONS = 45;
+const KILLS = 4;
+const RATE_PER_SECOND = 2.5;
+
+describe('the gateway under torture', () => {
+  it(
+    'redeems nothing twice, loses nothing, and contradicts nobody, whatever is killed',
+    async () => {
+      const seed = process.env['TORTURE_SEED'] ?? randomBytes(4).toString('hex');
+      process.stderr.write(`torture: seed ${seed}\n`);
+      const score = await runTorture({
+        seed,
+        verifications: VERIFICATIONS,
+        kills: KILLS,
+        ratePerSecond: RATE_PER_SECOND,
+        durationMs: LIMIT_MS,
+        keepFolder: null,
+        report: () => undefined,
+        signal: new AbortController().signal,
+      });
+      process.stderr.write(showScore(score));
+      expect(score.verifications).toBeGreaterThan(VERIFICATIONS / 2);
+      expect(Object.values(score.kills).reduce((sum, count) => sum + count, 0)).toBe(KILLS);
+      expect(isClean(score.findings)).toBe(true);
+    },
+    LIMIT_MS + 30_000,
+  );
+});
