@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { makePlan, type PlanOptions } from './plan.ts';
 
-const OPTIONS: PlanOptions = { seed: 'plan', verifications: 400, kills: 16, ratePerSecond: 4 };
+const OPTIONS: PlanOptions = { seed: 'plan', verifications: 400, kills: 16, ratePerSecond: 2 };
 
 describe('makePlan', () => {
   it('gives the same plan for the same options, and another one for another seed', () => {

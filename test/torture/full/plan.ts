@@ -300,44 +300,51 @@ const KILL_WEIGHTS: readonly Target[] = [
 /** Both APIs are never brought down within this time, so that tills can mostly reach one. */
 const API_GAP_MS = 7000;
 
+/**
+ * A slot of time per kill. In every second one nothing else happens, so that recovery can be measured; in the others
+ * pauses, broken connections and lost access tokens come on top, before, during and after the kill.
+ */
 function planDisturbances({ seed, kills }: PlanOptions, lengthMs: number): Disturbance[] {
   const random = new Random(`${seed} nemesis`);
-  // Quiet at both ends: the first customers see a whole gateway, the last faults have their effect under load.
+  // The first customers see a whole gateway.
   const fromMs = Math.min(3000, lengthMs * 0.1);
-  const slotsOf = (count: number) =>
-    Array.from({ length: count }, (_, index) =>
-      Math.round(
-        fromMs + ((lengthMs - fromMs) * (index + 0.1 + 0.8 * random.fraction())) / Math.max(1, count),
-      ),
-    );
+  const slotMs = (lengthMs - fromMs) / Math.max(1, kills);
   const bag = Array.from({ length: Math.ceil(kills / KILL_WEIGHTS.length) }, () =>
     random.shuffled(KILL_WEIGHTS),
   ).flat();
-  const killed = slotsOf(kills).map((atMs, index): Disturbance => ({
-    atMs,
-    kind: 'kill',
-    target: bag[index] ?? 'worker-1',
-    awayMs: random.chance(0.3) ? random.int(3000, 8000) : random.int(100, 1500),
-  }));
-  const paused = slotsOf(Math.round(kills * 0.5)).map((atMs): Disturbance => ({
-    atMs,
+  const disturbances = Array.from({ length: kills }, (_, slot): Disturbance[] => {
+    const isQuiet = slot % 2 === 0;
+    const at = (share: number) => Math.round(fromMs + slotMs * (slot + share));
+    const kill: Disturbance = {
+      atMs: at((isQuiet ? 0.1 : 0.7) * random.fraction()),
+      kind: 'kill',
+      target: bag[slot] ?? 'worker-1',
+      awayMs: !isQuiet && random.chance(0.5) ? random.int(3000, 8000) : random.int(100, 1500),
+    };
+    return isQuiet ? [kill] : [kill, ...planMore(random, () => at(random.fraction() * 0.8))];
+  }).flat();
+  return keepOneApiAlive(disturbances.sort((a, b) => a.atMs - b.atMs));
+}
+
+function planMore(random: Random, atMs: () => number): Disturbance[] {
+  const pauses = Array.from({ length: 1 }, (): Disturbance => ({
+    atMs: atMs(),
     kind: 'pause',
     target: random.pick(KILL_TARGETS),
     durationMs: random.chance(0.5) ? random.int(5500, 9000) : random.int(1500, 5000),
   }));
-  const broken = slotsOf(Math.round(kills * 0.9)).map((atMs): Disturbance => ({
-    atMs,
+  const breaks = Array.from({ length: 2 }, (): Disturbance => ({
+    atMs: atMs(),
     kind: random.pick(['cut', 'stall', 'stall_answers']),
     link: random.pick(LINKS),
     durationMs: random.int(300, 6000),
   }));
-  const tokens = slotsOf(Math.round(kills * 0.3)).map((atMs): Disturbance => ({
-    atMs,
+  const tokens = Array.from({ length: random.chance(0.6) ? 1 : 0 }, (): Disturbance => ({
+    atMs: atMs(),
     kind: 'end_access_tokens',
     how: random.pick(['expire', 'revoke', 'replace']),
   }));
-  const ordered = [...killed, ...paused, ...broken, ...tokens].sort((a, b) => a.atMs - b.atMs);
-  return keepOneApiAlive(ordered);
+  return [...pauses, ...breaks, ...tokens];
 }
 
 /** Moves what would bring the second API down right after the first onto the one that is down already. */

@@ -1,5 +1,5 @@
-// How long the gateway took to be well again after each kill. Pure. Measured are kills whose recovery nothing else disturbed:
-// of the others the schedule, not the gateway, decides how long they last.
+// How long the gateway took to be well again after each kill. Pure. Held to their bounds are kills that nothing disturbed
+// while the gateway recovered: of the others the schedule, not the gateway, decides how long they last.
 import type { ClientEntry, SentRequest } from './client-ledger.ts';
 import type { GatewayRow } from './ledgers.ts';
 import type { DoneDisturbance } from './nemesis.ts';
@@ -19,11 +19,26 @@ export const RECOVERY_BOUNDS_MS: Readonly<Record<Part, number>> = {
 export interface Recovery {
   readonly part: Part;
   readonly killedAtMs: number;
-  /** Until a till that began to ask after the kill was told success; null if none was before the next disturbance. */
-  readonly nextSuccessMs: number | null;
-  /** Until everything in flight at the kill was decided, as far as Douyin answered without a fault; null likewise. */
-  readonly inFlightSettledMs: number | null;
+  /** Until a till that began to ask after the kill was told success; null if no till was. */
+  readonly nextSuccess: Measured | null;
+  /** Until everything in flight at the kill was decided, as far as Douyin answered without a fault; null: there was none. */
+  readonly inFlightSettled: Measured | null;
   readonly inFlight: number;
+}
+
+export interface Measured {
+  readonly ms: number;
+  /** Whether something else was disturbed before it was reached. */
+  readonly isDisturbed: boolean;
+}
+
+/** The recoveries that took longer than they may. */
+export function tooSlow(recoveries: readonly Recovery[]): readonly Recovery[] {
+  return recoveries.filter(({ part, nextSuccess, inFlightSettled }) =>
+    [nextSuccess, inFlightSettled].some(
+      (measured) => measured !== null && !measured.isDisturbed && measured.ms > RECOVERY_BOUNDS_MS[part],
+    ),
+  );
 }
 
 export function measureRecoveries(
@@ -34,11 +49,15 @@ export function measureRecoveries(
 ): readonly Recovery[] {
   const ordered = [...done].sort((a, b) => a.beganAtMs - b.beganAtMs);
   const successes = successesOf(client);
-  const faultedOrders = (fromMs: number, untilMs: number) =>
-    new Set(
-      calls
-        .filter((call) => call.fault !== null && call.at_ms >= fromMs && call.at_ms <= untilMs)
-        .map((call) => call.facts.order_id),
+  const faultsByOrder = new Map<string, number[]>();
+  for (const call of calls) {
+    const orderId = call.facts.order_id;
+    if (call.fault === null || orderId === undefined) continue;
+    faultsByOrder.set(orderId, [...(faultsByOrder.get(orderId) ?? []), call.at_ms]);
+  }
+  const wasFaulted = (row: GatewayRow, endedAtMs: number) =>
+    (faultsByOrder.get(row.order_id) ?? []).some(
+      (atMs) => atMs >= Date.parse(row.round_started_at) && atMs <= endedAtMs,
     );
   return ordered.flatMap((kill) => {
     if (kill.disturbance.kind !== 'kill') return [];
@@ -47,26 +66,30 @@ export function measureRecoveries(
     const nextBeganMs = ordered
       .filter((other) => other !== kill && other.endedAtMs > kill.beganAtMs)
       .reduce((earliest, other) => Math.min(earliest, Math.max(other.beganAtMs, kill.beganAtMs)), Infinity);
+    const measured = (atMs: number): Measured => ({
+      ms: Math.max(0, atMs - fromMs),
+      isDisturbed: atMs > nextBeganMs,
+    });
     const success = successes
       .filter(({ askedAtMs, toldAtMs }) => askedAtMs >= kill.beganAtMs && toldAtMs >= fromMs)
       .reduce((earliest, { toldAtMs }) => Math.min(earliest, toldAtMs), Infinity);
-    const faulted = faultedOrders(kill.beganAtMs - 10_000, nextBeganMs);
     const inFlight = rows.filter((row) => {
-      const isBegun = Date.parse(row.round_started_at) <= kill.beganAtMs;
-      const isEnded = row.settled_at !== null && Date.parse(row.settled_at) <= kill.beganAtMs;
-      return isBegun && !isEnded && !faulted.has(row.order_id);
+      const endedAtMs = row.settled_at === null ? Infinity : Date.parse(row.settled_at);
+      return (
+        Date.parse(row.round_started_at) <= kill.beganAtMs &&
+        endedAtMs > kill.beganAtMs &&
+        !wasFaulted(row, endedAtMs)
+      );
     });
-    const settledAtMs = inFlight.reduce(
-      (latest, row) => Math.max(latest, row.settled_at === null ? Infinity : Date.parse(row.settled_at)),
-      -Infinity,
+    const settledAtMs = inFlight.map((row) =>
+      row.settled_at === null ? Infinity : Date.parse(row.settled_at),
     );
     return [
       {
         part,
         killedAtMs: kill.beganAtMs,
-        nextSuccessMs: success < nextBeganMs ? Math.max(0, success - fromMs) : null,
-        inFlightSettledMs:
-          inFlight.length === 0 ? 0 : settledAtMs < nextBeganMs ? Math.max(0, settledAtMs - fromMs) : null,
+        nextSuccess: success === Infinity ? null : measured(success),
+        inFlightSettled: inFlight.length === 0 ? null : measured(Math.max(...settledAtMs)),
         inFlight: inFlight.length,
       },
     ];

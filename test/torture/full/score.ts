@@ -3,7 +3,15 @@ import { type Findings, isClean } from './checker.ts';
 import type { Ledgers } from './ledgers.ts';
 import { countKills, type DoneDisturbance } from './nemesis.ts';
 import type { Plan } from './plan.ts';
-import { measureRecoveries, openTimesMs, type Part, type Recovery, RECOVERY_BOUNDS_MS } from './recovery.ts';
+import {
+  type Measured,
+  measureRecoveries,
+  openTimesMs,
+  type Part,
+  type Recovery,
+  RECOVERY_BOUNDS_MS,
+  tooSlow,
+} from './recovery.ts';
 
 export interface Score {
   readonly seed: string;
@@ -68,13 +76,6 @@ export function isPassed(score: Score): boolean {
   return isClean(score.findings) && tooSlow(score.recoveries).length === 0;
 }
 
-function tooSlow(recoveries: readonly Recovery[]): readonly Recovery[] {
-  return recoveries.filter(
-    ({ part, nextSuccessMs, inFlightSettledMs }) =>
-      Math.max(nextSuccessMs ?? 0, inFlightSettledMs ?? 0) > RECOVERY_BOUNDS_MS[part],
-  );
-}
-
 /** The table printed at the end of a run. */
 export function showScore(score: Score): string {
   const { findings } = score;
@@ -119,8 +120,8 @@ export function showScore(score: Score): string {
       (texts as readonly string[]).map((text) => `${kind}: ${text}`),
     ),
     ...tooSlow(score.recoveries).map(
-      ({ part, nextSuccessMs, inFlightSettledMs }) =>
-        `recovery of ${part}: next success ${nextSuccessMs} ms, in flight settled ${inFlightSettledMs} ms`,
+      ({ part, nextSuccess, inFlightSettled }) =>
+        `recovery of ${part}: next success ${nextSuccess?.ms} ms, in flight settled ${inFlightSettled?.ms} ms`,
     ),
   ];
   return [
@@ -134,13 +135,17 @@ export function showScore(score: Score): string {
 
 function showRecovery(recoveries: readonly Recovery[], part: Part): string {
   const ofPart = recoveries.filter((recovery) => recovery.part === part);
-  const longest = (pick: (recovery: Recovery) => number | null) => {
-    const times = ofPart.map(pick).filter((time) => time !== null);
-    return times.length === 0 ? '–' : `${seconds(Math.max(...times))} (of ${times.length})`;
+  const longest = (pick: (recovery: Recovery) => Measured | null) => {
+    const measured = ofPart.map(pick).filter((one) => one !== null);
+    const timesOf = (isDisturbed: boolean) =>
+      measured.filter((one) => one.isDisturbed === isDisturbed).map((one) => one.ms);
+    const show = (times: readonly number[]) =>
+      times.length === 0 ? '–' : `${seconds(Math.max(...times))} (of ${times.length})`;
+    return `${show(timesOf(false))}, disturbed ${show(timesOf(true))}`;
   };
   return (
-    `next success ${longest((recovery) => recovery.nextSuccessMs)}, ` +
-    `in flight settled ${longest((recovery) => recovery.inFlightSettledMs)}, ` +
+    `next success ${longest((recovery) => recovery.nextSuccess)}; ` +
+    `in flight settled ${longest((recovery) => recovery.inFlightSettled)}; ` +
     `bound ${seconds(RECOVERY_BOUNDS_MS[part])}`
   );
 }
