@@ -39,7 +39,7 @@ export interface PlannedTill {
   readonly hasUnknownCode: boolean;
   /** A till that is told `processing` looks the token up, or sends the same request again. */
   readonly follow: 'look_up' | 'repeat';
-  /** Requests after which the till gives up; most never do. */
+  /** Requests after which the till gives up; most would wait for minutes. */
   readonly patience: number;
 }
 
@@ -126,6 +126,8 @@ const BAD_LINKS: readonly ShortLinkVariant[] = [
   'foreign_host_without_object_id',
 ];
 const DAY_S = 86_400;
+/** Requests of a till that is patient: some links and stores are in trouble for ever. */
+const PATIENCE = 25;
 
 /** The same options always give the same plan. */
 export function makePlan(options: PlanOptions): Plan {
@@ -182,7 +184,7 @@ function planVisit(random: Random, seed: string, frame: VisitFrame): Visit {
       couponIndex: 0,
       hasUnknownCode: false,
       follow: random.chance(0.5) ? 'look_up' : 'repeat',
-      patience: random.chance(0.1) ? random.int(1, 2) : Number.MAX_SAFE_INTEGER,
+      patience: random.chance(0.1) ? random.int(1, 2) : PATIENCE,
       ...changes,
     };
   };
