@@ -79,6 +79,7 @@ export type LookUpVerdict =
 /** A redemption that belongs to another verification of ours. Douyin does not always tell its id. */
 export interface Claim {
   readonly verifyId: string;
+  readonly poiId: string;
   readonly firstSentAt: Date | null;
   readonly settledAt: Date | null;
 }
@@ -179,20 +180,21 @@ function isUnusedForGood(verification: Sent, patience: LookUpPatience, now: Date
   }
 }
 
-/** The ids of the uses that are others'. A claim without an id takes the first use of its time that nobody names. */
+/** The ids of the uses that are others'. A claim without an id takes the first use it can have made that nobody names. */
 function claimedVerifyIds(uses: readonly CertificateUse[], claims: readonly Claim[]): ReadonlySet<string> {
   const claimed = new Set(claims.map((claim) => claim.verifyId));
   claimed.delete('');
   for (const claim of claims.filter((unnamed) => unnamed.verifyId === '')) {
     const use = distinct(uses).find(
-      (candidate) => !claimed.has(candidate.verifyId) && isWithin(candidate, claim),
+      (candidate) => !claimed.has(candidate.verifyId) && canBeOf(claim, candidate),
     );
     if (use) claimed.add(use.verifyId);
   }
   return claimed;
 }
 
-function isWithin(use: CertificateUse, claim: Claim): boolean {
+function canBeOf(claim: Claim, use: CertificateUse): boolean {
+  if (use.channel !== 'open_api' || use.isCancelled || use.poiId !== claim.poiId) return false;
   if (use.verifyTime === null || claim.firstSentAt === null || claim.settledAt === null) return true;
   const atMs = use.verifyTime.getTime();
   return (

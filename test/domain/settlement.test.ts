@@ -169,7 +169,9 @@ describe('judgeLookUp', () => {
         'of another verification of ours',
         {
           certificate: USED,
-          evidence: { claims: [{ verifyId: 'use-1', firstSentAt: at(-5000), settledAt: at(1000) }] },
+          evidence: {
+            claims: [{ verifyId: 'use-1', poiId: 'store-1', firstSentAt: at(-5000), settledAt: at(1000) }],
+          },
           verdict: 'refused used_elsewhere',
         },
       ],
@@ -177,7 +179,9 @@ describe('judgeLookUp', () => {
         'of another verification of ours whose success had no id',
         {
           certificate: USED,
-          evidence: { claims: [{ verifyId: '', firstSentAt: at(-5000), settledAt: at(1000) }] },
+          evidence: {
+            claims: [{ verifyId: '', poiId: 'store-1', firstSentAt: at(-5000), settledAt: at(1000) }],
+          },
           verdict: 'refused used_elsewhere',
         },
       ],
@@ -194,8 +198,13 @@ describe('judgeLookUp', () => {
       expect(verdictOf(row)).toBe(row.verdict);
     });
 
+    it('is left to us when a success without an id was in another store', () => {
+      const claims = [{ verifyId: '', poiId: 'store-2', firstSentAt: at(-5000), settledAt: at(1000) }];
+      expect(verdictOf({ certificate: USED, evidence: { claims } })).toBe('success use-1');
+    });
+
     it('is left to us when a success without an id was settled before it', () => {
-      const claims = [{ verifyId: '', firstSentAt: at(-60_000), settledAt: at(-20_000) }];
+      const claims = [{ verifyId: '', poiId: 'store-1', firstSentAt: at(-60_000), settledAt: at(-20_000) }];
       expect(verdictOf({ certificate: USED, evidence: { claims } })).toBe('success use-1');
     });
   });
@@ -310,7 +319,9 @@ describe('judgeLookUp', () => {
         {
           sent,
           certificate: { ...CARD, timesUsed: 1, uses: [buildUse()] },
-          evidence: { claims: [{ verifyId: 'use-1', firstSentAt: at(0), settledAt: at(1000) }] },
+          evidence: {
+            claims: [{ verifyId: 'use-1', poiId: 'store-1', firstSentAt: at(0), settledAt: at(1000) }],
+          },
           afterMs: HOUR,
           verdict: 'refused unused',
         },
