@@ -85,7 +85,8 @@ export async function runCampaign(options: CampaignOptions): Promise<CampaignRes
     const outcome = end.kind === 'answered' ? String(end.answer.status) : end.kind;
     const ofOperation = counts.get(plan.operationId) ?? new Map<string, number>();
     counts.set(plan.operationId, ofOperation.set(outcome, (ofOperation.get(outcome) ?? 0) + 1));
-    if (end.kind === 'answered') materials.learn(plan, end.answer.status, end.answer.body.toString('utf8'));
+    if (end.kind === 'answered')
+      materials.learn(plan, made, end.answer.status, end.answer.body.toString('utf8'));
     const isRefused = isRefusedDriver(plan, end);
     refusedInARow = isRefused
       ? refusedInARow + 1

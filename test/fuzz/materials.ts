@@ -122,7 +122,11 @@ export class Materials {
   }
 
   /** Learns from an answer. */
-  learn(plan: Plan, status: number, text: string): void {
+  learn(plan: Plan, made: MadeRequest, status: number, text: string): void {
+    const nonce = made.wire.headers.find(([name]) => name === 'X-Nonce')?.[1];
+    // Known to be spent only now: sent again meanwhile, either of the two could be the first.
+    if (nonce !== undefined && plan.auth === 'right' && plan.bends.length === 0 && status < 429)
+      this.#usedNonce = nonce;
     if (status === 200) {
       for (const [, id] of text.matchAll(/"data":\{"id":(\d+),"app_id"/g)) this.#keep('verification_id', id);
       for (const [, token] of text.matchAll(/"verify_token":"([A-Za-z0-9-]+)"/g))
@@ -219,7 +223,6 @@ export class Materials {
       ['X-Nonce', parts.nonce],
       ['X-Signature', signatureOf(secret, stringToSign(parts))],
     ];
-    if (plan.auth === 'right' && plan.bends.length === 0) this.#usedNonce = parts.nonce;
     if (plan.auth === 'missing_header') return headers.toSpliced(target.length % 4, 1);
     if (plan.auth === 'repeated_header') return [...headers, headers[target.length % 4] as [string, string]];
     return headers;
