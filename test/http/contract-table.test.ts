@@ -63,7 +63,9 @@ let fenced: App;
 let disabled: App;
 
 beforeAll(async () => {
-  harness = await startHarness({ env: { VERIFY_BUDGET_MS: String(BUDGET_MS) } });
+  harness = await startHarness({
+    env: { VERIFY_BUDGET_MS: String(BUDGET_MS), DOUYIN_TIMEOUT_MS: '600' },
+  });
   server = await serveHttp(harness);
   app = await createClientApp(server.url);
   reader = await createClientApp(server.url, { allow_token_read: true });
