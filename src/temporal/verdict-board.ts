@@ -3,29 +3,19 @@ import type { Verification } from '../domain/verification.ts';
 import type { VerdictBoard } from '../ports/verdict-board.ts';
 
 export function createVerdictBoard(): VerdictBoard {
-  interface Watcher {
-    begin(): void;
-    deliver(verification: Verification): void;
-  }
-  const watchers = new Map<number, Set<Watcher>>();
+  const watchers = new Map<number, Set<(verification: Verification) => void>>();
   return {
-    begin(verificationId) {
-      for (const watcher of watchers.get(verificationId) ?? []) watcher.begin();
-    },
     publish(verification) {
-      for (const watcher of watchers.get(verification.id) ?? []) watcher.deliver(verification);
+      for (const deliver of watchers.get(verification.id) ?? []) deliver(verification);
     },
     watch(verificationId) {
-      const begun = Promise.withResolvers<void>();
-      const next = Promise.withResolvers<Verification>();
-      const watcher: Watcher = { begin: begun.resolve, deliver: next.resolve };
+      const { promise, resolve } = Promise.withResolvers<Verification>();
       const waiting = watchers.get(verificationId) ?? new Set();
-      watchers.set(verificationId, waiting.add(watcher));
+      watchers.set(verificationId, waiting.add(resolve));
       return {
-        begun: begun.promise,
-        next: next.promise,
+        next: promise,
         stop() {
-          waiting.delete(watcher);
+          waiting.delete(resolve);
           if (waiting.size === 0) watchers.delete(verificationId);
         },
       };

@@ -3,35 +3,21 @@
 import type { Logger } from '../../observability/logger.ts';
 import type { HttpMiddleware } from '../request-state.ts';
 
-/**
- * @param observe told the same for metrics
- * @param nowMs a clock that never goes back, milliseconds
- */
-export function accessLog(
-  logger: Logger,
-  observe: (request: {
-    readonly route: string;
-    readonly status: number;
-    readonly durationMs: number;
-  }) => void,
-  nowMs: () => number = () => performance.now(),
-): HttpMiddleware {
+/** @param nowMs a clock that never goes back, milliseconds */
+export function accessLog(logger: Logger, nowMs: () => number = () => performance.now()): HttpMiddleware {
   return async (ctx, next) => {
     const startMs = nowMs();
     try {
       await next();
     } finally {
       const { requestId, routePattern, open, internal, errorCode } = ctx.state;
-      const route = routePattern ?? 'none';
-      const durationMs = nowMs() - startMs;
-      observe({ route, status: ctx.status, durationMs });
       logger.info(
         {
           request_id: requestId,
           method: ctx.method,
-          route,
+          route: routePattern ?? 'none',
           status: ctx.status,
-          ms: Math.round(durationMs),
+          ms: Math.round(nowMs() - startMs),
           ...(open ? { app: open.app.code } : {}),
           ...(internal ? { uid: internal.uid } : {}),
           ...(errorCode ? { error_code: errorCode } : {}),

@@ -1,81 +1,18 @@
 // Refuses verifications past the limit at once, before any work is done for them: under overload, tasks that pass their
-// time-outs would be done twice. The limit is what is configured, or less while this machine cannot carry that much.
-// It stands behind the reading of the body: else senders that take their time would hold every place.
+// time-outs would be done twice.
 import { AppError } from '../../domain/errors.ts';
 import type { HttpMiddleware } from '../request-state.ts';
 
-/**
- * A verification whose first step begins later than this after its request (usually it takes 15 to 40 ms) says that
- * database, engine or processor are overloaded. Douyin's own time is no part of it: a slow Douyin is not cured by
- * serving fewer tills.
- */
-const SLOW_BEGINNING_MS = 200;
-/** Slow ones of the same moment lower the limit once. */
-const SHRINK_PAUSE_MS = 200;
-const SHRINK_FACTOR = 0.75;
-/** So many are always let in: fewer could not tell whether the overload is over. */
-const LEAST_LIMIT = 6;
-
-export interface InFlightLimitOptions {
-  readonly max: number;
-  readonly onChange?: (state: { readonly inFlight: number; readonly limit: number }) => void;
-  readonly onRefusal?: () => void;
-  /** A clock that only runs forward, milliseconds. */
-  readonly monotonicMs?: () => number;
-}
-
-/** Counts all requests going through its middleware, whichever route uses it. */
-export class InFlightLimit {
-  readonly #options: InFlightLimitOptions;
-  readonly #nowMs: () => number;
-  readonly #least: number;
-  #limit: number;
-  #inFlight = 0;
-  #shrunkAtMs = -Infinity;
-
-  constructor(options: InFlightLimitOptions) {
-    this.#options = options;
-    this.#nowMs = options.monotonicMs ?? (() => performance.now());
-    this.#least = Math.min(LEAST_LIMIT, options.max);
-    this.#limit = options.max;
-    this.#tell();
-  }
-
-  readonly middleware: HttpMiddleware = async (_ctx, next) => {
-    if (this.#inFlight >= Math.floor(this.#limit)) {
-      this.#options.onRefusal?.();
-      throw new AppError('gateway.busy');
-    }
-    this.#inFlight += 1;
-    this.#tell();
+/** @returns one middleware that counts all requests going through it, whichever route uses it */
+export function inFlightLimit(maxInFlight: number): HttpMiddleware {
+  let inFlight = 0;
+  return async (_ctx, next) => {
+    if (inFlight >= maxInFlight) throw new AppError('gateway.busy');
+    inFlight += 1;
     try {
       await next();
     } finally {
-      this.#inFlight -= 1;
-      this.#tell();
+      inFlight -= 1;
     }
   };
-
-  /**
-   * Additive increase, multiplicative decrease, as congestion control does it: each verification that was begun quickly
-   * raises the limit by one, slow ones lower it by a quarter.
-   * @param afterMs how long after its request the first step of a verification began
-   */
-  observeBeginning(afterMs: number): void {
-    if (afterMs <= SLOW_BEGINNING_MS) {
-      this.#limit = Math.min(this.#options.max, this.#limit + 1);
-    } else if (this.#nowMs() - this.#shrunkAtMs >= SHRINK_PAUSE_MS) {
-      this.#shrunkAtMs = this.#nowMs();
-      this.#limit = Math.max(this.#least, Math.min(this.#limit, this.#inFlight) * SHRINK_FACTOR);
-    }
-    this.#tell();
-  }
-
-  get limit(): number {
-    return Math.floor(this.#limit);
-  }
-
-  #tell(): void {
-    this.#options.onChange?.({ inFlight: this.#inFlight, limit: this.limit });
-  }
 }
