@@ -63,7 +63,7 @@ beforeAll(async () => {
   const env = {
     NODE_ENV: 'test',
     DATABASE_URL: database.url,
-    DATABASE_POOL_SIZE: '5',
+    DATABASE_POOL_SIZE: '10',
     TEMPORAL_ADDRESS: '127.0.0.1:1',
     DOUYIN_BASE_URL: simulator.url,
     DOUYIN_CLIENT_KEY: SIMULATOR_DEFAULTS.clientKey,
