@@ -192,8 +192,9 @@ function startSales(
     try {
       return await till.client.verify({ ...common, ...coupon }, { deadlineMs });
     } catch (err) {
-      // "I do not know": legal for a till whose gateway is gone, and never a verdict.
-      if (err instanceof DyGatewayError && err.isOutcomeUnknown) return null;
+      // "I do not know", or "I never reached it": legal for a till whose gateway is gone, and never a verdict.
+      const wasNotReached = err instanceof DyGatewayError && err.code === 'client.network';
+      if (wasNotReached || (err instanceof DyGatewayError && err.isOutcomeUnknown)) return null;
       throw err;
     }
   };
