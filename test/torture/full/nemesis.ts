@@ -56,6 +56,7 @@ function partOf(disturbance: Disturbance): string {
   switch (disturbance.kind) {
     case 'kill':
     case 'pause':
+    case 'restart':
       return disturbance.target;
     case 'cut':
     case 'stall':
@@ -82,6 +83,12 @@ async function carryOut(disturbance: Disturbance, system: System, closing: Abort
       await victim.pause();
       await last(disturbance.durationMs);
       victim.resume();
+      return;
+    }
+    case 'restart': {
+      const victim = system.victims[disturbance.target];
+      await victim.stop();
+      await victim.start();
       return;
     }
     case 'cut':

@@ -82,6 +82,8 @@ export type Break = 'cut' | 'stall' | 'stall_answers';
 export type Disturbance =
   | { readonly atMs: number; readonly kind: 'kill'; readonly target: Target; readonly awayMs: number }
   | { readonly atMs: number; readonly kind: 'pause'; readonly target: Target; readonly durationMs: number }
+  /** Ended in order and started again, as a deployment does. */
+  | { readonly atMs: number; readonly kind: 'restart'; readonly target: Target }
   | { readonly atMs: number; readonly kind: Break; readonly link: Link; readonly durationMs: number }
   | {
       readonly atMs: number;
@@ -329,35 +331,52 @@ function planDisturbances({ seed, kills }: PlanOptions, lengthMs: number): Distu
 }
 
 function planMore(random: Random, atMs: () => number): Disturbance[] {
-  const pauses = Array.from({ length: 1 }, (): Disturbance => ({
-    atMs: atMs(),
-    kind: 'pause',
-    target: random.pick(KILL_TARGETS),
-    durationMs: random.chance(0.5) ? random.int(5500, 9000) : random.int(1500, 5000),
-  }));
-  const breaks = Array.from({ length: 2 }, (): Disturbance => ({
-    atMs: atMs(),
-    kind: random.pick(['cut', 'stall', 'stall_answers']),
-    link: random.pick(LINKS),
-    durationMs: random.int(300, 6000),
-  }));
-  const tokens = Array.from({ length: random.chance(0.6) ? 1 : 0 }, (): Disturbance => ({
-    atMs: atMs(),
-    kind: 'end_access_tokens',
-    how: random.pick(['expire', 'revoke', 'replace']),
-  }));
-  return [...pauses, ...breaks, ...tokens];
+  const several = (count: number, plan: () => Disturbance) => Array.from({ length: count }, plan);
+  return [
+    ...several(1, () => ({
+      atMs: atMs(),
+      kind: 'pause',
+      target: random.pick(KILL_TARGETS),
+      durationMs: random.chance(0.5) ? random.int(5500, 9000) : random.int(1500, 5000),
+    })),
+    ...several(random.chance(0.4) ? 1 : 0, () => ({
+      atMs: atMs(),
+      kind: 'restart',
+      target: random.pick(KILL_TARGETS),
+    })),
+    ...several(2, () => ({
+      atMs: atMs(),
+      kind: random.pick(['cut', 'stall', 'stall_answers']),
+      link: random.pick(LINKS),
+      durationMs: random.int(300, 6000),
+    })),
+    ...several(random.chance(0.6) ? 1 : 0, () => ({
+      atMs: atMs(),
+      kind: 'end_access_tokens',
+      how: random.pick(['expire', 'revoke', 'replace']),
+    })),
+  ];
 }
 
 /** Moves what would bring the second API down right after the first onto the one that is down already. */
 function keepOneApiAlive(ordered: readonly Disturbance[]): Disturbance[] {
   let last: { target: Target; untilMs: number } | null = null;
   return ordered.map((disturbance) => {
-    if (disturbance.kind !== 'kill' && disturbance.kind !== 'pause') return disturbance;
-    if (!disturbance.target.startsWith('api-')) return disturbance;
+    if (!('target' in disturbance) || !disturbance.target.startsWith('api-')) return disturbance;
     const target = last !== null && disturbance.atMs < last.untilMs ? last.target : disturbance.target;
-    const downMs = disturbance.kind === 'kill' ? disturbance.awayMs : disturbance.durationMs;
+    const downMs = downMsOf(disturbance);
     last = { target, untilMs: disturbance.atMs + downMs + API_GAP_MS };
     return { ...disturbance, target };
   });
+}
+
+function downMsOf(disturbance: Extract<Disturbance, { target: Target }>): number {
+  switch (disturbance.kind) {
+    case 'kill':
+      return disturbance.awayMs;
+    case 'pause':
+      return disturbance.durationMs;
+    case 'restart':
+      return 0;
+  }
 }

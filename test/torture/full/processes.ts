@@ -74,6 +74,7 @@ export class SupervisedChild implements Victim {
 
   async stop(): Promise<void> {
     this.#isWanted = false;
+    this.#ready = null;
     this.resume();
     this.#child?.kill('SIGTERM');
     const isGone = await Promise.race([

@@ -21,10 +21,16 @@ export interface Recovery {
   readonly killedAtMs: number;
   /** Until a till that began to ask after the kill was told success; null if no till was. */
   readonly nextSuccess: Measured | null;
-  /** Until everything in flight at the kill was decided, as far as Douyin answered without a fault; null: there was none. */
+  /**
+   * Until everything in flight at the kill was decided whose till still asks, as far as Douyin answered without a fault;
+   * null: there was none. What a till gave up is the sweep's, which has time.
+   */
   readonly inFlightSettled: Measured | null;
   readonly inFlight: number;
 }
+
+/** A till that asks at all asks again within this. */
+const STILL_ASKS_WITHIN_MS = 12_000;
 
 export interface Measured {
   readonly ms: number;
@@ -49,6 +55,11 @@ export function measureRecoveries(
 ): readonly Recovery[] {
   const ordered = [...done].sort((a, b) => a.beganAtMs - b.beganAtMs);
   const successes = successesOf(client);
+  const askedAtMs = askedTimes(client);
+  const isStillAsked = (row: GatewayRow, killedAtMs: number) =>
+    (askedAtMs.get(row.verify_token) ?? []).some(
+      (atMs) => atMs > killedAtMs && atMs < killedAtMs + STILL_ASKS_WITHIN_MS,
+    );
   const faultsByOrder = new Map<string, number[]>();
   for (const call of calls) {
     const orderId = call.facts.order_id;
@@ -78,6 +89,7 @@ export function measureRecoveries(
       return (
         Date.parse(row.round_started_at) <= kill.beganAtMs &&
         endedAtMs > kill.beganAtMs &&
+        isStillAsked(row, kill.beganAtMs) &&
         !wasFaulted(row, endedAtMs)
       );
     });
@@ -129,4 +141,13 @@ function successesOf(client: readonly ClientEntry[]): { askedAtMs: number; toldA
     if (request?.operation === 'verify') successes.push({ askedAtMs: request.atMs, toldAtMs: entry.atMs });
   }
   return successes;
+}
+
+/** When each token was asked about. */
+function askedTimes(client: readonly ClientEntry[]): ReadonlyMap<string, readonly number[]> {
+  const times = new Map<string, number[]>();
+  for (const entry of client) {
+    if (entry.kind === 'request') times.set(entry.token, [...(times.get(entry.token) ?? []), entry.atMs]);
+  }
+  return times;
 }
