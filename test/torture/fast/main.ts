@@ -100,6 +100,12 @@ async function main(): Promise<void> {
       },
       positive('max-minutes') * 60_000,
     );
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+      process.once(signal, () => {
+        tally.crashedSeeds.push({ seed: '', error: `stopped by ${signal}` });
+        for (const child of children) child.kill('SIGKILL');
+      });
+    }
     await Promise.all(
       Array.from({ length: workers }, (_, worker) =>
         runWorker(

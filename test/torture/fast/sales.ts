@@ -228,7 +228,7 @@ const STORIES: readonly { readonly weight: number; readonly story: Story }[] = [
       const order = shop.order();
       stage.setTimer(random.between(0, 20_000), () => {
         const coupon = state.getCoupon(first(order).certificateId);
-        if (coupon.status !== 'unused') return;
+        if (coupon.status !== 'unused' || coupon.isInReview) return;
         state.useCouponAtTill(coupon.certificateId, { poiId: random.pick([STORE, OTHER_STORE]) });
       });
       return [shop.sale(order, first(order))];
