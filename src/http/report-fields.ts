@@ -9,19 +9,22 @@ import type { Language } from '../domain/errors.ts';
 
 const MAX_TIME_CHARACTERS = 40;
 
+/** A moment or a day; what it says is read by `readPeriod`, which knows the time zone. */
+const timeText = () =>
+  text({ min: 1, max: MAX_TIME_CHARACTERS }).meta({
+    override: {
+      anyOf: [
+        { type: 'string', format: 'date' },
+        { type: 'string', format: 'date-time' },
+      ],
+    },
+  });
+
 export const reportFields = {
   start_time: () =>
-    doc(
-      text({ min: 1, max: MAX_TIME_CHARACTERS }),
-      '起，含；RFC 3339 或 YYYY-MM-DD',
-      'from, included; RFC 3339 or YYYY-MM-DD',
-    ),
+    doc(timeText(), '起，含；RFC 3339 或 YYYY-MM-DD', 'from, included; RFC 3339 or YYYY-MM-DD'),
   end_time: () =>
-    doc(
-      text({ min: 1, max: MAX_TIME_CHARACTERS }),
-      '止，不含；只写日期时包含那一天',
-      'to, not included; a date alone includes its day',
-    ),
+    doc(timeText(), '止，不含；只写日期时包含那一天', 'to, not included; a date alone includes its day'),
   poi_id: () => poiId().optional(),
   app_id: () => rowId().optional(),
   status: () =>

@@ -5,13 +5,16 @@ import { CONTROL_PREFIX } from '../../src/simulator/control.ts';
 import { SIMULATOR_DEFAULTS } from '../../src/simulator/defaults.ts';
 import type { ShortLinkVariant } from '../../src/simulator/simulator.ts';
 import { signatureOf, stringToSign } from '../../src/services/request-signature.ts';
-import { createClientApp, type Credentials } from '../support/http-gateway.ts';
+import { callOpen, createClientApp, type Credentials } from '../support/http-gateway.ts';
+import type { FaultInput } from '../../src/simulator/faults.ts';
 import { SimulatorControl, type SimulatedOrder } from '../support/simulator-control.ts';
 import type { AuthKind, Kind, Placeholder, Plan } from './requests.ts';
 import type { WireRequest } from './wire.ts';
 
 const MAX_KEPT = 2000;
 const SACRIFICES = 12;
+/** Of each kind: few at once, for they start together. */
+const TROUBLED = 10;
 const poiIds = SIMULATOR_DEFAULTS.stores.map((store) => store.poiId);
 const UNUSUAL_LINKS: readonly ShortLinkVariant[] = [
   'relative_redirect',
@@ -37,7 +40,7 @@ export class Materials {
   readonly #simulatorUrl: string;
   readonly #lists: Record<Kind, string[]> = {
     short_link: [], code: [], encrypted_code: [], verify_token: [], poi_id: [...poiIds, ...poiIds, 'nowhere'], app_id: [],
-    secret_id: ['1', '2', '3'], verification_id: [], certificate_id: [], order_id: [], cursor: [], new_text: [],
+    secret_id: ['1', '2', '3'], verification_id: [], open_verification_id: [], stuck_verification_id: [], known_token: [], certificate_id: [], order_id: [], cursor: [], new_text: [],
   }; // prettier-ignore
   /** What a prepare gave, to be verified together. */
   readonly #prepared: { readonly encryptedCode: string; readonly verifyToken: string }[] = [];
@@ -76,6 +79,28 @@ export class Materials {
       const { id } = await createClientApp(this.#url, made % 3 === 0 ? { poi_ids: [poiIds[1]] } : {});
       this.#lists.app_id.push(String(id));
     }
+    await this.#trouble('open_verification_id', { kind: 'cut-before-effect', endpoints: ['verify'] });
+    await this.#trouble('stuck_verification_id', { kind: 'permission-missing', endpoints: ['order_query'] });
+  }
+
+  /** Verifies some coupons whose orders Douyin never answers for. */
+  async #trouble(kind: Kind, fault: Pick<FaultInput, 'kind' | 'endpoints'>): Promise<void> {
+    const orders = await this.#control.createOrders(TROUBLED);
+    await Promise.all(
+      orders.map(async (order) => {
+        await this.#control.addFault({ ...fault, orderId: order.order_id, count: 'always' });
+        const body = JSON.stringify({ poi_id: poiIds[0], code: order.coupons[0]?.code });
+        const driver = this.#drivers[0] as Credentials;
+        const reply = await callOpen(this.#url, driver, {
+          method: 'POST',
+          target: '/v1/open/coupons/verify',
+          body,
+        });
+        // A busy machine may have refused it; the others do.
+        if (reply.status !== 200) return;
+        this.#lists[kind].push(String((reply.json() as { data: { id: number } }).data.id));
+      }),
+    );
   }
 
   /** From now on a share of Douyin's answers is troubled. */
@@ -129,6 +154,9 @@ export class Materials {
       this.#usedNonce = nonce;
     if (status === 200) {
       for (const [, id] of text.matchAll(/"data":\{"id":(\d+),"app_id"/g)) this.#keep('verification_id', id);
+      if (plan.operationId === 'verifyCoupon' && this.#isFirstDriver(made)) {
+        this.#keep('known_token', /"verify_token":"([A-Za-z0-9-]+)"/.exec(text)?.[1]);
+      }
       for (const [, token] of text.matchAll(/"verify_token":"([A-Za-z0-9-]+)"/g))
         this.#keep('verify_token', token);
       for (const [, cursor] of text.matchAll(/"next_cursor":"([^"]+)"/g)) this.#keep('cursor', cursor);
@@ -139,9 +167,15 @@ export class Materials {
     }
   }
 
+  #isFirstDriver(made: MadeRequest): boolean {
+    const clientKey = this.#drivers[0]?.clientKey ?? '';
+    return made.wire.headers.some(([name, value]) => name === 'X-Client-Key' && value === clientKey);
+  }
+
   /** Puts a new app in the place of those that can no longer sign. */
   async renewDrivers(): Promise<void> {
     this.#drivers = await Promise.all([0, 1, 2].map(() => this.#newDriver()));
+    this.#lists.known_token.length = 0;
   }
 
   #newDriver(): Promise<Credentials> {
@@ -180,7 +214,10 @@ export class Materials {
     return {
       ...plan,
       params: replace(plan.params) as Plan['params'],
-      query: plan.query.map(([name, value]) => [name, replace(value)] as const),
+      // Before any was given out there is no cursor to send.
+      query: plan.query
+        .filter(([, value]) => !isPlaceholder(value) || this.#lists[value.placeholder].length > 0)
+        .map(([name, value]) => [name, replace(value)] as const),
       body: plan.body && 'json' in plan.body ? { json: replace(plan.body.json) } : plan.body,
     };
   }
@@ -202,7 +239,8 @@ export class Materials {
     const isOpen = plan.path.startsWith('/v1/open/') !== (plan.auth === 'other_surface');
     if (plan.auth === 'none') return [];
     if (!isOpen) return plan.path.startsWith('/v1/') ? internalHeaders(plan.auth) : [];
-    const driver = this.#drivers[target.length % this.#drivers.length] as Credentials;
+    const isOwn = plan.operationId === 'findVerification' || target.length % 2 === 0;
+    const driver = this.#drivers[isOwn ? 0 : body.length % this.#drivers.length] as Credentials;
     const parts = {
       clientKey: plan.auth === 'unknown_key' ? 'ck_unknown' : driver.clientKey,
       timestamp: timestampOf(plan.auth),

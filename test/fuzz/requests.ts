@@ -20,6 +20,12 @@ export type Kind =
   | 'app_id'
   | 'secret_id'
   | 'verification_id'
+  /** Whose outcome is not known yet. */
+  | 'open_verification_id'
+  /** Whose order data are missing. */
+  | 'stuck_verification_id'
+  /** That names a row of the app that asks. */
+  | 'known_token'
   | 'certificate_id'
   | 'order_id'
   | 'cursor'
@@ -77,7 +83,9 @@ const KIND_BY_FIELD: Readonly<Record<string, Kind>> = {
 const KIND_BY_OPERATION: Readonly<Record<string, Readonly<Record<string, Kind | null>>>> = {
   createApp: { code: 'new_text', client_key: 'new_text' },
   showVerification: { id: 'verification_id' },
-  resolveVerification: { id: 'verification_id' },
+  resolveVerification: { id: 'open_verification_id' },
+  retryEnrichment: { verification_id: 'stuck_verification_id' },
+  findVerification: { verify_token: 'known_token' },
 };
 
 const placeholder = (kind: Kind): fc.Arbitrary<Placeholder> =>
@@ -185,13 +193,8 @@ function objectOf(
   return fc.record(values, { requiredKeys: properties.map(([field]) => field).filter(isRequired) });
 }
 
-const TIMES = [
-  '2026-11-22',
-  '2026-11-01T00:00:00Z',
-  '2026-11-22T10:00:00+08:00',
-  '2026-12-01',
-  '2027-01-01T00:00:00.123Z',
-];
+const STARTS = ['2026-11-22', '2026-11-01T00:00:00Z', '2026-11-22T10:00:00+08:00', '2026-11-23'];
+const ENDS = ['2026-11-30', '2026-12-01', '2027-01-01T00:00:00.123Z', '2027-02-01T10:00:00+08:00'];
 
 /** Requests of one route that should be accepted, as far as its schemas say. */
 function rightPlan(route: Route): fc.Arbitrary<Plan> {
@@ -199,7 +202,7 @@ function rightPlan(route: Route): fc.Arbitrary<Plan> {
     KIND_BY_OPERATION[route.operationId]?.[field] ?? KIND_BY_FIELD[field] ?? null;
   const params = objectOf(jsonSchemaOf(route.params) ?? {}, kindOf);
   const query = objectOf(jsonSchemaOf(route.query) ?? {}, kindOf).chain((values) =>
-    fc.tuple(fc.constant(values), fc.constantFrom(...TIMES), fc.constantFrom(...TIMES)),
+    fc.tuple(fc.constant(values), fc.constantFrom(...STARTS), fc.constantFrom(...ENDS)),
   );
   const bodySchema = jsonSchemaOf(route.body);
   const body: fc.Arbitrary<Record<string, unknown> | null> = bodySchema
@@ -211,7 +214,7 @@ function rightPlan(route: Route): fc.Arbitrary<Plan> {
     path: route.path,
     params: path,
     query: Object.entries({
-      ...values,
+      ...('cursor' in values ? withoutPage(values) : values),
       ...('start_time' in values ? { start_time: from } : {}),
       ...('end_time' in values ? { end_time: to } : {}),
     }),
@@ -222,6 +225,11 @@ function rightPlan(route: Route): fc.Arbitrary<Plan> {
     targetSuffix: '',
     bends: [],
   }));
+}
+
+/** A place in a walk and a page exclude each other; the schema cannot say so. */
+function withoutPage({ page: _, ...values }: Record<string, unknown>): Record<string, unknown> {
+  return values;
 }
 
 /** Of the coupon fields exactly one is wanted; the schema cannot say so. */
