@@ -58,6 +58,7 @@ export class DouyinAccessTokens implements AccessTokens {
   readonly #path: string;
   readonly #owner = randomUUID();
   #remembered: { readonly token: StoredAccessToken; readonly readAtMs: number } | null = null;
+  #reading: Promise<StoredAccessToken | null> | null = null;
   #fetching: Promise<StoredAccessToken> | null = null;
   #pause: { readonly untilMs: number; readonly error: AppError } | null = null;
   #failuresInARow = 0;
@@ -100,7 +101,7 @@ export class DouyinAccessTokens implements AccessTokens {
     if (this.#remembered && this.#remembered.token.generation > refusedGeneration) {
       return toAccessToken(this.#remembered.token);
     }
-    const stored = await this.#readRow();
+    const stored = await this.#readRowOnceForAll();
     if (stored && stored.generation > refusedGeneration) return toAccessToken(stored);
     const isFresh = stored !== null && this.#lifeMs(stored) > DEFAULT_MINIMUM_LIFE_MS;
     if (isFresh && this.#alarmedGeneration < stored.generation) {
@@ -132,12 +133,20 @@ export class DouyinAccessTokens implements AccessTokens {
     const remembered = this.#remembered;
     if (remembered && this.#nowMs() - remembered.readAtMs < MEMORY_TRUST_MS) return remembered.token;
     try {
-      return await this.#readRow();
+      return await this.#readRowOnceForAll();
     } catch (err) {
       // A database that is away for a moment does not make a good token bad.
       if (remembered && this.#lifeMs(remembered.token) > 0) return remembered.token;
       throw err;
     }
+  }
+
+  /** A thousand calls that need it at the same moment take one connection, not all there are. */
+  #readRowOnceForAll(): Promise<StoredAccessToken | null> {
+    this.#reading ??= this.#readRow().finally(() => {
+      this.#reading = null;
+    });
+    return this.#reading;
   }
 
   async #readRow(): Promise<StoredAccessToken | null> {

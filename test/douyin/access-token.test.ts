@@ -137,6 +137,20 @@ describe('current', () => {
     expect(await tokens.replace(1)).toMatchObject({ generation: 2, expiresAt: new Date(nowMs + 7_200_000) });
   });
 
+  it('asks the store once for all who need it at the same moment', async () => {
+    const store = new InMemoryTokenStore(row);
+    await process().current();
+    const read = store.read.bind(store);
+    let reads = 0;
+    store.read = () => {
+      reads += 1;
+      return read();
+    };
+    const tokens = process({ store });
+    await Promise.all(Array.from({ length: 100 }, () => tokens.current()));
+    expect(reads).toBe(1);
+  });
+
   it('does without the store for a while once it has a token', async () => {
     const store = new InMemoryTokenStore(row);
     const tokens = process({ store });
