@@ -11,13 +11,16 @@ import type { RequestState } from './request-state.ts';
 const REQUEST_TIMEOUT_MS = 30_000;
 const KEEP_ALIVE_MS = 65_000;
 
+/** What Node's parser could not read. */
+type ParseError = Error & { readonly rawPacket?: Buffer };
+
 export function createHttpServer(app: Koa<RequestState>): Server {
   const handle = app.callback();
   const latestResponse = new WeakMap<Duplex, ServerResponse>();
   const onRequest = (request: IncomingMessage, response: ServerResponse): void => {
     latestResponse.set(request.socket, response);
     if (request.headers.host === undefined && request.httpVersion !== '1.0') {
-      request.socket.end(unreadableAnswer());
+      request.socket.end(unreadableAnswer({ isHead: request.method === 'HEAD' }));
       return;
     }
     void handle(request, response);
@@ -33,18 +36,21 @@ export function createHttpServer(app: Koa<RequestState>): Server {
   );
   // An expectation we do not know changes nothing about the request.
   server.on('checkExpectation', onRequest);
-  server.on('clientError', (err, socket) => {
+  server.on('clientError', (err: ParseError, socket) => {
     const response = latestResponse.get(socket);
     const isAnswering = response?.headersSent === true && !response.writableFinished;
     // In the middle of an answer an error would read as a part of it.
-    if (socket.writable && !isAnswering) socket.write(unreadableAnswer());
+    if (socket.writable && !isAnswering) {
+      const isHead = err.rawPacket?.subarray(0, 5).toString('latin1') === 'HEAD ';
+      socket.write(unreadableAnswer({ isHead }));
+    }
     socket.destroy(err);
   });
   return server;
 }
 
 /** As renderErrors answers; the language the caller wants is not known. */
-function unreadableAnswer(): string {
+function unreadableAnswer({ isHead }: { readonly isHead: boolean }): string {
   const requestId = randomUUID();
   const body = JSON.stringify(errorBody('request.unreadable', { language: 'zh', requestId }));
   return [
@@ -55,6 +61,6 @@ function unreadableAnswer(): string {
     'Content-Type: application/json; charset=utf-8',
     `Content-Length: ${Buffer.byteLength(body)}`,
     '',
-    body,
+    isHead ? '' : body,
   ].join('\r\n');
 }

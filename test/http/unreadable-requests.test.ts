@@ -68,6 +68,12 @@ describe('a request that is not HTTP', () => {
     });
   });
 
+  it('has no body if it was a HEAD', async () => {
+    const { head, body } = await exchange('HEAD /livez HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n');
+    expect(head).toMatch(/^HTTP\/1\.1 400 /);
+    expect(body).toBe('');
+  });
+
   it('wakes nobody: a caller that hangs up in the middle is no fault of ours', async () => {
     lines.length = 0;
     await exchange(`${HEAD}Content-Length: 100\r\n\r\n{"name":`);
