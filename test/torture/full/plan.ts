@@ -1,7 +1,9 @@
 // What a torture run will do, drawn from its seed before anything starts: which customers come when with which coupons,
 // how the tills behave, what the nemesis breaks. Nothing in a plan depends on how the run goes. Carrying it out is elsewhere.
 import { SIMULATOR_DEFAULTS } from '../../../src/simulator/defaults.ts';
+import type { FaultInput, FaultPlanInput } from '../../../src/simulator/faults.ts';
 import type { OrderInput, ShortLinkVariant } from '../../../src/simulator/order-spec.ts';
+import { ENDPOINTS, type EndpointName } from '../../../src/simulator/settings.ts';
 import { Random } from './random.ts';
 
 export interface PlanOptions {
@@ -96,7 +98,7 @@ export interface Plan {
   readonly visits: readonly Visit[];
   readonly disturbances: readonly Disturbance[];
   /** The simulator's own seeded faults. */
-  readonly faults: { readonly seed: string; readonly rate: number; readonly maxDelayMs: number };
+  readonly faults: { readonly calls: FaultPlanInput; readonly tokenFetches: readonly FaultInput[] };
   /** When the last visit begins. */
   readonly lengthMs: number;
 }
@@ -128,6 +130,12 @@ const BAD_LINKS: readonly ShortLinkVariant[] = [
   'foreign_host_without_object_id',
 ];
 const DAY_S = 86_400;
+/** Share of Douyin's calls that go wrong. */
+const FAULT_RATE = 0.22;
+/** Longer than the gateway waits: some calls have their effect after their caller gave up. */
+const LONGEST_LATENCY_MS = 2500;
+const TOKEN_ENDPOINTS: readonly EndpointName[] = ['client_token', 'stable_token'];
+const FAULTED_TOKEN_FETCHES = 12;
 /** Requests of a till that is patient: some links and stores are in trouble for ever. */
 const PATIENCE = 25;
 
@@ -140,9 +148,34 @@ export function makePlan(options: PlanOptions): Plan {
     options,
     visits,
     disturbances,
-    faults: { seed: `${options.seed} faults`, rate: 0.22, maxDelayMs: 2500 },
+    faults: {
+      calls: {
+        seed: `${options.seed} faults`,
+        rate: FAULT_RATE,
+        maxDelayMs: LONGEST_LATENCY_MS,
+        endpoints: ENDPOINTS.filter((endpoint) => !TOKEN_ENDPOINTS.includes(endpoint)),
+      },
+      tokenFetches: planTokenFaults(new Random(`${options.seed} tokens`)),
+    },
     lengthMs,
   };
+}
+
+/** Some fetches of an access token fail. Not with "too frequent", for which the gateway rests a whole minute. */
+function planTokenFaults(random: Random): FaultInput[] {
+  const kinds = [
+    'http-5xx-before-effect',
+    'cut-after-effect',
+    'hang-before-effect',
+    'not-json-after-effect',
+    'latency-before-effect',
+  ] as const;
+  return Array.from({ length: FAULTED_TOKEN_FETCHES }, (_, number) => ({
+    kind: random.pick(kinds),
+    endpoints: [...TOKEN_ENDPOINTS],
+    nth: 2 + 3 * number + random.int(0, 1),
+    delayMs: random.int(100, LONGEST_LATENCY_MS),
+  }));
 }
 
 function planVisits({ seed, verifications, ratePerSecond }: PlanOptions): Visit[] {

@@ -96,8 +96,8 @@ async function runPlan(
 ): Promise<Ledgers> {
   options.report(`making ${plan.visits.length} orders`);
   const orders = await makeOrders(plan, system);
-  const { seed, rate, maxDelayMs } = plan.faults;
-  await system.simulator.setFaultPlan({ seed, rate, maxDelayMs });
+  await system.simulator.setFaultPlan(plan.faults.calls);
+  for (const fault of plan.faults.tokenFetches) await system.simulator.addFault(fault);
   const ledger = new ClientLedger(join(folder, 'client.jsonl'));
   const deps: TillDeps = {
     apps: system.apps,

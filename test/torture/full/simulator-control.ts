@@ -1,7 +1,7 @@
 // The simulator's control side, directly and never through the nemesis's proxies.
 import { CONTROL_PREFIX } from '../../../src/simulator/control.ts';
 import { snakeKeys } from '../../../src/simulator/naming.ts';
-import type { FaultPlanInput } from '../../../src/simulator/faults.ts';
+import type { FaultInput, FaultPlanInput } from '../../../src/simulator/faults.ts';
 import type { OrderInput } from '../../../src/simulator/order-spec.ts';
 
 const PAGE = 1000;
@@ -92,6 +92,10 @@ export class SimulatorControl {
 
   async setFaultPlan(plan: FaultPlanInput): Promise<void> {
     await this.#call('PUT', '/fault-plan', snakeKeys(plan));
+  }
+
+  async addFault(fault: FaultInput): Promise<void> {
+    await this.#call('POST', '/faults', snakeKeys(fault));
   }
 
   async clearFaults(): Promise<void> {
