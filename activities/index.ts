@@ -1,5 +1,6 @@
 // Builds the activities a worker runs. What each does is its own file's; here failures get their Temporal form.
 import { asyncLocalStorage } from '@temporalio/activity';
+import type { VerificationKey } from '../workflows/contract.ts';
 import type { ActivityDeps } from './deps.ts';
 import { toActivityFailure } from './failure.ts';
 import { fetchOrder, markEnrichmentStuck } from './fetch-order.ts';
@@ -32,10 +33,19 @@ export function createActivities(deps: ActivityDeps): Activities {
         clearInterval(heartbeat);
       }
     };
+  /** A step that a request may be waiting for: it is told that its verification is being worked on. */
+  const tillStep = <Output>(
+    name: string,
+    run: (deps: ActivityDeps, key: VerificationKey) => Promise<Output>,
+  ) =>
+    activity(name, (_deps, key: VerificationKey) => {
+      deps.board.begin(key.verificationId);
+      return run(deps, key);
+    });
   return {
-    resolveShortLink: activity('resolveShortLink', resolveShortLink),
-    prepareCoupon: activity('prepareCoupon', prepareCoupon),
-    verifyCoupon: activity('verifyCoupon', verifyCoupon),
+    resolveShortLink: tillStep('resolveShortLink', resolveShortLink),
+    prepareCoupon: tillStep('prepareCoupon', prepareCoupon),
+    verifyCoupon: tillStep('verifyCoupon', verifyCoupon),
     repeatVerification: activity('repeatVerification', repeatVerification),
     lookUpVerification: activity('lookUpVerification', lookUpVerification),
     resolveVerification: activity('resolveVerification', resolveVerification),

@@ -1,6 +1,7 @@
 // `npm run bench -- <name>`: measures the gateway against baselines in the same run, as ratios. Each bench is a file.
 const BENCHES: Readonly<Record<string, () => Promise<{ run(args: readonly string[]): Promise<void> }>>> = {
   verify: () => import('./verify.ts'),
+  overload: () => import('./overload.ts'),
 };
 
 const [name = '', ...args] = process.argv.slice(2);

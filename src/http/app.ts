@@ -11,7 +11,7 @@ import { renderErrors } from './error-response.ts';
 import { guard } from './guard.ts';
 import { accessLog } from './middleware/access-log.ts';
 import { authenticateUnknown } from './middleware/authenticate-unknown.ts';
-import { inFlightLimit } from './middleware/in-flight-limit.ts';
+import { InFlightLimit } from './middleware/in-flight-limit.ts';
 import { internalAuth } from './middleware/internal-auth.ts';
 import { openAuth } from './middleware/open-auth.ts';
 import { rawBody } from './middleware/raw-body.ts';
@@ -26,8 +26,14 @@ import { ROUTES } from './routes/index.ts';
 export function createApp(deps: HttpDeps): Koa<RequestState> {
   const app = new Koa<RequestState>();
   let openApiText: string | null = null;
+  const inFlightLimit = new InFlightLimit({
+    max: deps.maxInFlight,
+    onChange: (state) => deps.metrics.setRequestsInFlight(state),
+    onRefusal: () => deps.metrics.countOverloadRefusal(),
+  });
   const routeDeps: RouteDeps = {
     ...deps,
+    onBegun: (afterMs) => inFlightLimit.observeBeginning(afterMs),
     healthChecker: new HealthChecker(deps.health, deps.clock),
     guessing: new CodeGuessingGuard(deps.clock),
     openApiText: () => (openApiText ??= JSON.stringify(createOpenApiDocument(ROUTES, deps.version))),
@@ -35,7 +41,6 @@ export function createApp(deps: HttpDeps): Koa<RequestState> {
   const authenticator = new AppAuthenticator(deps);
   const recorder = new AppUseRecorder(deps);
   const rateLimiter = deps.appRateLimiter ?? new AppRateLimiter(deps.clock);
-  const limitInFlight = inFlightLimit(deps.maxInFlight);
   const internal = internalAuth(deps.internalTrustedCidrs);
   const pass: HttpMiddleware = (_ctx, next) => next();
   const authentication = (takesNonce: boolean) => ({
@@ -45,7 +50,7 @@ export function createApp(deps: HttpDeps): Koa<RequestState> {
   });
 
   app.use(requestId());
-  app.use(accessLog(deps.logger));
+  app.use(accessLog(deps.logger, (request) => deps.metrics.observeRequest(request)));
   app.use(renderErrors(deps.logger));
   app.use(refuseWhenStopping(() => deps.isStopping()));
   app.use(rawBody());
@@ -57,7 +62,7 @@ export function createApp(deps: HttpDeps): Koa<RequestState> {
       [route.method],
       [
         rememberPattern(route),
-        route.isLimitedInFlight ? limitInFlight : pass,
+        route.isLimitedInFlight ? inFlightLimit.middleware : pass,
         authentication(route.takesNonce ?? false)[route.surface],
         guard(routeDeps, route),
       ],

@@ -1,4 +1,5 @@
 // Everything the HTTP surface is built from. Types only; the parts are joined in src/deps.ts.
+import type { Metrics } from '../observability/metrics.ts';
 import type { AccessTokens, Douyin, ShortLinks } from '../ports/douyin.ts';
 import type { EnrichmentRunner, VerificationResolver } from '../ports/verification-runner.ts';
 import type { AuthenticateAppDeps } from '../services/authenticate-app.ts';
@@ -7,6 +8,7 @@ import type { AppRateLimiter, CodeGuessingGuard } from '../services/rate-limits.
 import type { VerifyCouponDeps } from '../services/verify-coupon.ts';
 
 export interface HttpDeps extends VerifyCouponDeps, AuthenticateAppDeps {
+  readonly metrics: Metrics;
   readonly douyin: Douyin;
   readonly shortLinks: ShortLinks;
   readonly accessTokens: AccessTokens;

@@ -28,9 +28,10 @@ export interface Metrics {
       readonly expiresAt: Date;
     } | null,
   ): void;
-  setRequestsInFlight(requests: number): void;
-  /** A request refused because of the load, by what was full. */
-  countOverloadRefusal(why: string): void;
+  /** Verification requests being answered, and how many may be. */
+  setRequestsInFlight(state: { readonly inFlight: number; readonly limit: number }): void;
+  /** A verification request refused because of the load. */
+  countOverloadRefusal(): void;
 }
 
 export function createMetrics(): Metrics {
@@ -66,17 +67,24 @@ export function createMetrics(): Metrics {
     help: 'Verification requests being answered',
     registers: [registry],
   });
+  const inFlightLimit = new Gauge({
+    name: 'dygw_verifications_in_flight_limit',
+    help: 'How many verification requests are let in at a time; below MAX_IN_FLIGHT while the machine is overloaded',
+    registers: [registry],
+  });
   const refusals = new Counter({
-    name: 'dygw_http_overload_refusals_total',
-    help: 'Requests refused with 503 before any work was done, by what was full',
-    labelNames: ['why'],
+    name: 'dygw_overload_refusals_total',
+    help: 'Verification requests refused with gateway.busy, before any work was done for them',
     registers: [registry],
   });
   return {
     registry,
     countGivenUpCall: (call) => givenUp.inc(call),
-    setRequestsInFlight: (requests) => inFlight.set(requests),
-    countOverloadRefusal: (why) => refusals.inc({ why }),
+    setRequestsInFlight(state) {
+      inFlight.set(state.inFlight);
+      inFlightLimit.set(state.limit);
+    },
+    countOverloadRefusal: () => refusals.inc(),
     watchDouyinPauses(remainingMs) {
       new Gauge({
         name: 'dygw_douyin_pause_seconds',

@@ -4,7 +4,15 @@
 import type { Verification } from '../domain/verification.ts';
 
 export interface VerdictBoard {
+  /** Tells that this process works on the verification now. */
+  begin(verificationId: number): void;
   publish(verification: Verification): void;
-  /** Resolves with the next row published for this id; `stop` must be called when no longer waiting. */
-  watch(verificationId: number): { readonly next: Promise<Verification>; stop(): void };
+  /** `stop` must be called when no longer waiting. */
+  watch(verificationId: number): {
+    /** Resolves when this process begins to work on it; never if another one does. */
+    readonly begun: Promise<void>;
+    /** Resolves with the next row published for this id. */
+    readonly next: Promise<Verification>;
+    stop(): void;
+  };
 }

@@ -32,6 +32,8 @@ export interface VerifyCouponDeps {
   readonly logger: Logger;
   /** How long a caller waits, milliseconds (VERIFY_BUDGET_MS). */
   readonly budgetMs: number;
+  /** Told how long it took until this process began to work on an accepted verification: a measure of the load. */
+  readonly onBegun?: (afterMs: number) => void;
 }
 
 export interface VerifyCouponInput extends VerificationRequest {
@@ -173,6 +175,8 @@ async function run(
   deadline: number,
 ): Promise<Verification> {
   const watch = deps.board.watch(verification.id);
+  // Its request came a budget before the deadline.
+  void watch.begun.then(() => deps.onBegun?.(performance.now() - (deadline - deps.budgetMs)));
   try {
     const start = await deps.runner.start(
       {

@@ -66,6 +66,45 @@ describe('GET /metrics', () => {
     ).toBe(1);
   });
 
+  it('tells how many verifications are in flight, how many may be, and how many were refused', async () => {
+    const metrics = createMetrics();
+    const url = await serve(metrics);
+    metrics.setRequestsInFlight({ inFlight: 7, limit: 48 });
+    metrics.countOverloadRefusal();
+    metrics.countOverloadRefusal();
+    const samples = await scrape(url);
+    expect(samples.get('dygw_verifications_in_flight')).toBe(7);
+    expect(samples.get('dygw_verifications_in_flight_limit')).toBe(48);
+    expect(samples.get('dygw_overload_refusals_total')).toBe(2);
+  });
+
+  it('tells how much longer Douyin wants to be left alone, and which calls were not made', async () => {
+    const metrics = createMetrics();
+    const url = await serve(metrics);
+    const pausesMs = new Map([['query_order', 1500]]);
+    metrics.watchDouyinPauses(() => pausesMs);
+    metrics.countGivenUpCall({ endpoint: 'query_order', purpose: 'enrichment', why: 'paused' });
+    expect((await scrape(url)).get('dygw_douyin_pause_seconds{endpoint="query_order"}')).toBe(1.5);
+    pausesMs.set('query_order', 0);
+    const samples = await scrape(url);
+    expect(samples.get('dygw_douyin_pause_seconds{endpoint="query_order"}')).toBe(0);
+    const labels = 'endpoint="query_order",purpose="enrichment",why="paused"';
+    expect(samples.get(`dygw_douyin_calls_given_up_total{${labels}}`)).toBe(1);
+  });
+
+  it('tells which access token this process uses, never the token', async () => {
+    const metrics = createMetrics();
+    const url = await serve(metrics);
+    const obtainedAt = new Date('2026-03-15T10:00:00Z');
+    const token = { generation: 3, obtainedAt, expiresAt: new Date(obtainedAt.getTime() + 7_200_000) };
+    metrics.watchAccessToken(() => ({ ...token, token: 'clt.secret' }));
+    const samples = await scrape(url);
+    expect(samples.get('dygw_access_token_generation')).toBe(3);
+    expect(samples.get('dygw_access_token_obtained_timestamp_seconds')).toBe(obtainedAt.getTime() / 1000);
+    expect(samples.get('dygw_access_token_expires_timestamp_seconds')).toBe(token.expiresAt.getTime() / 1000);
+    expect([...samples.keys()].join()).not.toContain('clt.secret');
+  });
+
   it('tells about the process: memory, processor, event loop', async () => {
     const samples = await scrape(await serve(createMetrics()));
     for (const name of [
