@@ -45,7 +45,7 @@ export async function lookUp(deps: ActivityDeps, verification: Verification): Pr
         certificate,
         recordedUses,
         claims: others.filter((other) => other.verifyStatus === 'success'),
-        rivals: others.filter((other) => comesFirst(deps, verification, other, now)).map((other) => other.id),
+        rivals: others.filter((other) => comesFirst(deps, verification, other, now)),
       },
       deps,
       now,

@@ -76,13 +76,8 @@ export type LookUpVerdict =
   | { readonly kind: 'refused'; readonly reason: 'used_elsewhere' | 'refunded' | 'unused' }
   | { readonly kind: 'undecided'; readonly reason: string };
 
-/** A redemption that belongs to another verification of ours. Douyin does not always tell its id. */
-export interface Claim {
-  readonly verifyId: string;
-  readonly poiId: string;
-  readonly firstSentAt: Date | null;
-  readonly settledAt: Date | null;
-}
+/** Another verification of ours that a use of the coupon may belong to. */
+export type Claim = Pick<Verification, 'id' | 'poiId' | 'firstSentAt' | 'settledAt' | 'verifyId'>;
 
 /** What is known about one coupon when a verify of it is looked up. */
 export interface LookUpEvidence {
@@ -90,9 +85,10 @@ export interface LookUpEvidence {
   readonly certificate: Certificate | null;
   /** Its uses from the verify records of the stores it was used in; none if they were not asked. */
   readonly recordedUses: readonly CertificateUse[];
+  /** Those that are decided: each has its use. Douyin does not always tell its id. */
   readonly claims: readonly Claim[];
-  /** Other verifications of ours on this coupon in the same store whose outcome is unknown too, and which come first. */
-  readonly rivals: readonly number[];
+  /** Those whose outcome is unknown too and which come first: each may have a use. */
+  readonly rivals: readonly Claim[];
 }
 
 export interface LookUpPatience {
@@ -108,19 +104,22 @@ export function judgeLookUp(
   patience: LookUpPatience,
   now: Date,
 ): LookUpVerdict {
-  const { certificate, recordedUses, rivals } = evidence;
+  const { certificate, recordedUses, claims, rivals } = evidence;
   const uses = [
     ...(certificate?.uses ?? []),
     ...(certificate?.lastUse ? [certificate.lastUse] : []),
     ...recordedUses,
   ].filter((use) => use.verifyId !== '');
-  const claimed = claimedVerifyIds(uses, evidence.claims);
+  const claimed = claimedVerifyIds(uses, claims);
   const candidates = distinct(uses.filter((use) => isOurs(verification, use) && !claimed.has(use.verifyId)));
-  // Each rival takes one, in their order, and what is left after that is ours.
-  const ours = candidates[rivals.length];
+  // Each rival takes one that it can have made, and what is left after that is ours. Taking another's would leave that
+  // one without any, and it would be told that it redeemed nothing.
+  const taken = claimedVerifyIds(uses, [...claims, ...rivals]);
+  const ours = candidates.find((use) => !taken.has(use.verifyId));
   if (ours) return { kind: 'success', use: ours };
   if (candidates.length > 0) {
-    return { kind: 'undecided', reason: `同店同一张券的另一笔核销 #${rivals.join('、#')} 尚未有结果` };
+    const ids = rivals.map(({ id }) => `#${id}`);
+    return { kind: 'undecided', reason: `同店同一张券的另一笔核销 ${ids.join('、')} 尚未有结果` };
   }
 
   const unused: LookUpVerdict = isUnusedForGood(verification, patience, now)
@@ -195,10 +194,11 @@ function claimedVerifyIds(uses: readonly CertificateUse[], claims: readonly Clai
 
 function canBeOf(claim: Claim, use: CertificateUse): boolean {
   if (use.channel !== 'open_api' || use.isCancelled || use.poiId !== claim.poiId) return false;
-  if (use.verifyTime === null || claim.firstSentAt === null || claim.settledAt === null) return true;
+  if (use.verifyTime === null) return true;
   const atMs = use.verifyTime.getTime();
   return (
-    atMs >= claim.firstSentAt.getTime() - CLOCK_SKEW_MS && atMs <= claim.settledAt.getTime() + CLOCK_SKEW_MS
+    atMs >= (claim.firstSentAt?.getTime() ?? -Infinity) - CLOCK_SKEW_MS &&
+    atMs <= (claim.settledAt?.getTime() ?? Infinity) + CLOCK_SKEW_MS
   );
 }
 

@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import type { Certificate } from '../../src/domain/coupon.ts';
 import {
+  type Claim,
   judgeLookUp,
   type LookUpEvidence,
   nextSettlementStep,
@@ -76,6 +77,8 @@ const USED: Partial<Certificate> = { status: 'USED', lastUse: buildUse() };
 const ELSEWHERE = buildUse({ verifyId: 'use-2', poiId: 'store-2' });
 const BY_TILL = buildUse({ verifyId: 'use-2', channel: 'other' });
 const EARLIER = buildUse({ verifyId: 'use-2', verifyTime: at(-10_001) });
+
+const RIVAL: Claim = { id: 7, poiId: 'store-1', firstSentAt: SENT_AT, settledAt: null, verifyId: '' };
 
 interface Row {
   readonly sent?: Partial<Sent>;
@@ -170,7 +173,9 @@ describe('judgeLookUp', () => {
         {
           certificate: USED,
           evidence: {
-            claims: [{ verifyId: 'use-1', poiId: 'store-1', firstSentAt: at(-5000), settledAt: at(1000) }],
+            claims: [
+              { id: 7, verifyId: 'use-1', poiId: 'store-1', firstSentAt: at(-5000), settledAt: at(1000) },
+            ],
           },
           verdict: 'refused used_elsewhere',
         },
@@ -180,7 +185,7 @@ describe('judgeLookUp', () => {
         {
           certificate: USED,
           evidence: {
-            claims: [{ verifyId: '', poiId: 'store-1', firstSentAt: at(-5000), settledAt: at(1000) }],
+            claims: [{ id: 7, verifyId: '', poiId: 'store-1', firstSentAt: at(-5000), settledAt: at(1000) }],
           },
           verdict: 'refused used_elsewhere',
         },
@@ -199,12 +204,14 @@ describe('judgeLookUp', () => {
     });
 
     it('is left to us when a success without an id was in another store', () => {
-      const claims = [{ verifyId: '', poiId: 'store-2', firstSentAt: at(-5000), settledAt: at(1000) }];
+      const claims = [{ id: 7, verifyId: '', poiId: 'store-2', firstSentAt: at(-5000), settledAt: at(1000) }];
       expect(verdictOf({ certificate: USED, evidence: { claims } })).toBe('success use-1');
     });
 
     it('is left to us when a success without an id was settled before it', () => {
-      const claims = [{ verifyId: '', poiId: 'store-1', firstSentAt: at(-60_000), settledAt: at(-20_000) }];
+      const claims = [
+        { id: 7, verifyId: '', poiId: 'store-1', firstSentAt: at(-60_000), settledAt: at(-20_000) },
+      ];
       expect(verdictOf({ certificate: USED, evidence: { claims } })).toBe('success use-1');
     });
   });
@@ -266,11 +273,11 @@ describe('judgeLookUp', () => {
     it.each<[string, Row]>([
       [
         'waits for the one that comes first',
-        { certificate: USED, evidence: { rivals: [7] }, verdict: 'undecided' },
+        { certificate: USED, evidence: { rivals: [RIVAL] }, verdict: 'undecided' },
       ],
       [
         'does not wait when there is nothing to share',
-        { evidence: { rivals: [7] }, afterMs: HOUR, verdict: 'refused unused' },
+        { evidence: { rivals: [RIVAL] }, afterMs: HOUR, verdict: 'refused unused' },
       ],
       [
         'leaves each of those before it a use of a times card, the earliest first',
@@ -281,7 +288,36 @@ describe('judgeLookUp', () => {
             timesUsed: 2,
             uses: [buildUse({ verifyId: 'second', verifyTime: at(2000) }), buildUse({ verifyId: 'first' })],
           },
-          evidence: { rivals: [7] },
+          evidence: { rivals: [RIVAL] },
+          verdict: 'success second',
+        },
+      ],
+      [
+        'leaves one that was sent later nothing from before it was sent',
+        {
+          sent: { isTimesCard: true, timesUsedBefore: 0 },
+          certificate: {
+            grouponType: 'times_card',
+            timesUsed: 2,
+            uses: [buildUse({ verifyId: 'second', verifyTime: at(30_000) }), buildUse({ verifyId: 'first' })],
+          },
+          evidence: { rivals: [{ ...RIVAL, firstSentAt: at(20_000) }] },
+          verdict: 'success first',
+        },
+      ],
+      [
+        'leaves one that was sent earlier what was before its own send',
+        {
+          sent: { isTimesCard: true, timesUsedBefore: 0 },
+          certificate: {
+            grouponType: 'times_card',
+            timesUsed: 2,
+            uses: [
+              buildUse({ verifyId: 'second' }),
+              buildUse({ verifyId: 'first', verifyTime: at(-60_000) }),
+            ],
+          },
+          evidence: { rivals: [{ ...RIVAL, firstSentAt: at(-65_000) }] },
           verdict: 'success second',
         },
       ],
@@ -290,7 +326,7 @@ describe('judgeLookUp', () => {
     });
 
     it('says for whom it waits', () => {
-      expect(judge({ certificate: USED, evidence: { rivals: [7, 8] } })).toMatchObject({
+      expect(judge({ certificate: USED, evidence: { rivals: [RIVAL, { ...RIVAL, id: 8 }] } })).toMatchObject({
         reason: expect.stringContaining('#7、#8'),
       });
     });
@@ -320,7 +356,7 @@ describe('judgeLookUp', () => {
           sent,
           certificate: { ...CARD, timesUsed: 1, uses: [buildUse()] },
           evidence: {
-            claims: [{ verifyId: 'use-1', poiId: 'store-1', firstSentAt: at(0), settledAt: at(1000) }],
+            claims: [{ id: 7, verifyId: 'use-1', poiId: 'store-1', firstSentAt: at(0), settledAt: at(1000) }],
           },
           afterMs: HOUR,
           verdict: 'refused unused',

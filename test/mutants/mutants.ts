@@ -262,8 +262,8 @@ export const MUTANTS: readonly Mutant[] = [
   mutant(
     'other verifications of the coupon are not waited for',
     LOOK_UP,
-    'rivals: others.filter((other) => comesFirst(deps, verification, other, now)).map((other) => other.id),',
-    'rivals: others.filter((other) => comesFirst(deps, verification, other, now) && other.id < 0).map((other) => other.id),',
+    'rivals: others.filter((other) => comesFirst(deps, verification, other, now)),',
+    'rivals: others.filter((other) => comesFirst(deps, verification, other, now) && other.id < 0),',
   ),
   mutant(
     'redemptions of other verifications are not respected',
