@@ -8,6 +8,7 @@ import { describe, expect, it } from '@jest/globals';
 import { parse } from 'yaml';
 
 import { loadConfig } from '../../src/config.ts';
+import { variableNames } from '../config/variable-names.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
 const COMPOSE_PATH = join(ROOT, 'docker-compose.yml');
@@ -31,6 +32,8 @@ interface Service {
 const { services } = parse(readFileSync(COMPOSE_PATH, 'utf8'), { merge: true }) as {
   services: Record<string, Service>;
 };
+/** Of embedded parts, and of Temporal Cloud. */
+const NOT_IN_THE_STACK = ['DATA_DIR', 'TEMPORAL_API_KEY', 'TEMPORAL_CLI', 'TEMPORAL_TLS'];
 const GATEWAY = ['api', 'worker', 'migrate'];
 const JOBS = ['temporal-schema', 'temporal-namespace', 'migrate'];
 const LONG_RUNNING = Object.keys(services).filter((name) => !JOBS.includes(name));
@@ -121,6 +124,8 @@ describe('docker-compose.yml', () => {
         interpolate(value, samples),
       ]),
     );
+    const missing = variableNames().filter((variable) => !(variable in environment));
+    expect(missing.filter((variable) => !NOT_IN_THE_STACK.includes(variable))).toEqual([]);
     const config = loadConfig(environment);
     expect(config.environment).toBe('production');
     expect(services[name]?.command).toEqual([name]);

@@ -1,5 +1,4 @@
 import { describe, expect, it } from '@jest/globals';
-import { readFileSync } from 'node:fs';
 import {
   isNonce,
   isSameSignature,
@@ -7,26 +6,10 @@ import {
   signatureOf,
   stringToSign,
 } from '../../src/services/request-signature.ts';
-
-interface Vector {
-  readonly name: string;
-  readonly client_key: string;
-  readonly secret: string;
-  readonly timestamp: string;
-  readonly nonce: string;
-  readonly method: string;
-  readonly request_target: string;
-  readonly body: string;
-  readonly string_to_sign: string;
-  readonly signature: string;
-}
-
-const vectors = JSON.parse(
-  readFileSync(new URL('../http/signature-vectors.json', import.meta.url), 'utf8'),
-) as Vector[];
+import { VECTORS } from '../clients/signature-vectors.ts';
 
 describe('the signature', () => {
-  it.each(vectors.map((vector) => [vector.name, vector] as const))(
+  it.each(VECTORS.map((vector) => [vector.name, vector] as const))(
     'matches the vector "%s"',
     (_name, vector) => {
       const text = stringToSign({
