@@ -17,7 +17,7 @@ import { prepareSchemathesis, runSchemathesis, type SchemathesisResult } from '.
 const USAGE = `usage: npm run fuzz -- [options]
 
   --seed S                    the same seed makes the same requests (default: a fresh one, printed)
-  --requests N                made from the routes' schemas, default 14000
+  --requests N                made from the routes' schemas, default 16000
   --examples N                Schemathesis' examples per operation, default 220; 0 leaves Schemathesis out
   --duration SECONDS          bound of the whole run, default 600
   --keep                      keep the folder with logs and reports, also when nothing was found
@@ -49,7 +49,7 @@ async function main(): Promise<number> {
   const { values } = parseArgs({
     options: {
       seed: { type: 'string' },
-      requests: { type: 'string', default: '14000' },
+      requests: { type: 'string', default: '16000' },
       examples: { type: 'string', default: '220' },
       duration: { type: 'string', default: '600' },
       keep: { type: 'boolean', default: false },

@@ -46,7 +46,8 @@ export class Materials {
   readonly #prepared: { readonly encryptedCode: string; readonly verifyToken: string }[] = [];
   #drivers: Credentials[] = [];
   #fresh = 0;
-  #usedNonce = '';
+  /** A spent nonce per client key: another app's is nobody's replay. */
+  readonly #usedNonces = new Map<string, string>();
 
   constructor(url: string, simulatorUrl: string) {
     this.#url = url;
@@ -148,10 +149,11 @@ export class Materials {
 
   /** Learns from an answer. */
   learn(plan: Plan, made: MadeRequest, status: number, text: string): void {
-    const nonce = made.wire.headers.find(([name]) => name === 'X-Nonce')?.[1];
+    const header = (wanted: string) => made.wire.headers.find(([name]) => name === wanted)?.[1];
+    const nonce = header('X-Nonce');
     // Known to be spent only now: sent again meanwhile, either of the two could be the first.
     if (nonce !== undefined && plan.auth === 'right' && plan.bends.length === 0 && status < 429)
-      this.#usedNonce = nonce;
+      this.#usedNonces.set(header('X-Client-Key') ?? '', nonce);
     if (status === 200) {
       for (const [, id] of text.matchAll(/"data":\{"id":(\d+),"app_id"/g)) this.#keep('verification_id', id);
       if (plan.operationId === 'verifyCoupon' && this.#isFirstDriver(made)) {
@@ -248,7 +250,7 @@ export class Materials {
         plan.auth === 'bad_nonce'
           ? 'no nonce'
           : plan.auth === 'old_nonce'
-            ? this.#usedNonce || 'x'
+            ? (this.#usedNonces.get(driver.clientKey) ?? 'x')
             : randomBytes(12).toString('hex'),
       method: plan.method,
       requestTarget: target,
