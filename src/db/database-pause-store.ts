@@ -18,7 +18,7 @@ export function createDatabasePauseStore(orm: MikroORM): PauseStore {
   return {
     list: () => run(`select ${COLUMNS} from douyin_pauses where paused_until > clock_timestamp()`, []),
 
-    async extend({ endpoint, priority, errorCode, firstMs, longestMs, calmMs }) {
+    async extend({ endpoint, priority, errorCode, firstMs, longestMs }) {
       const milliseconds = `* interval '1 millisecond'`;
       const [pause] = await run(
         `insert into douyin_pauses as held (endpoint, priority, error_code, length_ms, paused_until)
@@ -35,13 +35,13 @@ export function createDatabasePauseStore(orm: MikroORM): PauseStore {
                  held.paused_until > clock_timestamp() as is_under_way,
                  case
                    when held.paused_until > clock_timestamp() then held.length_ms
-                   when held.paused_until + ? ${milliseconds} > clock_timestamp() then least(held.length_ms * 2, ?::integer)
+                   when held.paused_until + held.length_ms ${milliseconds} > clock_timestamp() then least(held.length_ms * 2, ?::integer)
                    else excluded.length_ms
                  end as next_ms
              ) as judged
            )
          returning ${COLUMNS}`,
-        [endpoint, priority, errorCode, firstMs, firstMs, calmMs, longestMs],
+        [endpoint, priority, errorCode, firstMs, firstMs, longestMs],
       );
       if (!pause) throw new Error('An upsert returned no row');
       return pause;

@@ -52,15 +52,15 @@ export const MAX_BACKGROUND_CALLS = Object.values(SHARES)
 /** How old the view of the other processes' pauses may be. */
 const VIEW_MS = 1000;
 const LONGEST_PAUSE_MS = 300_000;
-/** Asked again so soon after a pause, it was too short. */
-const CALM_MS = 60_000;
+/** While prepare is held no shop can redeem anything: whether Douyin still refuses it is tried again soon. */
+const LONGEST_TILL_PAUSE_MS = 5000;
 
 export type GivenUpWhy = 'paused' | 'pace' | 'under_way';
 
 export interface CallBudgetOptions {
   /** This process's part of Douyin's quota, by endpoint; one that is not named has no pace. */
   readonly callsPerSecond: Readonly<Partial<Record<DouyinEndpoint, number>>>;
-  /** The first pause after "too frequent"; each that follows soon is twice as long. Milliseconds. */
+  /** The first pause after "too frequent"; while the refusals go on each is twice as long. Milliseconds. */
   readonly firstPauseMs: number;
   readonly store: PauseStore;
   readonly logger: Logger;
@@ -131,8 +131,7 @@ export class CallBudget {
         priority,
         errorCode,
         firstMs: firstPauseMs,
-        longestMs: LONGEST_PAUSE_MS,
-        calmMs: CALM_MS,
+        longestMs: priority <= PURPOSES.indexOf('prepare') ? LONGEST_TILL_PAUSE_MS : LONGEST_PAUSE_MS,
       })
       .then((pause) => {
         this.#hold(pause);

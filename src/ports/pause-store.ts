@@ -16,7 +16,8 @@ export interface PauseStore {
   list(): Promise<readonly StoredPause[]>;
   /**
    * Starts a pause. One under way keeps its end, for many calls are answered the same at once, and takes the more
-   * important priority. One asked for again within `calmMs` after the last one's end is twice as long as that was.
+   * important priority. One asked for again within the last one's length after its end is twice as long as that was:
+   * it was too short. Later, the last one was long enough, and it begins again with the first length.
    */
   extend(input: {
     readonly endpoint: string;
@@ -24,6 +25,5 @@ export interface PauseStore {
     readonly errorCode: number;
     readonly firstMs: number;
     readonly longestMs: number;
-    readonly calmMs: number;
   }): Promise<StoredPause>;
 }

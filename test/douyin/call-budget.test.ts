@@ -213,20 +213,28 @@ describe('a pause Douyin asks for', () => {
     expect(restarted.remainingPausesMs().get('prepare')).toBe(FIRST_PAUSE_MS);
   });
 
-  it('doubles when Douyin asks again soon, begins anew after a calm, and never exceeds five minutes', async () => {
-    const budget = budgetOf();
-    const lengths: number[] = [];
-    for (let time = 0; time < 11; time += 1) {
-      await told(budget, 'query_order', 'enrichment');
-      const lengthMs = budget.remainingPausesMs().get('query_order') ?? 0;
-      lengths.push(lengthMs / 1000);
-      nowMs += lengthMs + 100;
-    }
-    expect(lengths).toEqual([1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300]);
-    nowMs += 60_000;
-    await told(budget, 'query_order', 'enrichment');
-    expect(budget.remainingPausesMs().get('query_order')).toBe(FIRST_PAUSE_MS);
-  });
+  it.each<[Endpoint, CallPurpose, readonly number[]]>([
+    ['query_order', 'enrichment', [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300]],
+    // A till cannot wait for minutes.
+    ['prepare', 'prepare', [1, 2, 4, 5, 5]],
+    ['verify', 'verify', [1, 2, 4, 5, 5]],
+  ])(
+    'doubles while Douyin goes on refusing %s, up to a bound, and begins anew once it was long enough',
+    async (endpoint, purpose, expected) => {
+      const budget = budgetOf();
+      const lengths: number[] = [];
+      for (const _ of expected) {
+        await told(budget, endpoint, purpose);
+        const lengthMs = budget.remainingPausesMs().get(endpoint) ?? 0;
+        lengths.push(lengthMs / 1000);
+        nowMs += lengthMs + 100;
+      }
+      expect(lengths).toEqual(expected);
+      nowMs += (lengths.at(-1) ?? 0) * 1000;
+      await told(budget, endpoint, purpose);
+      expect(budget.remainingPausesMs().get(endpoint)).toBe(FIRST_PAUSE_MS);
+    },
+  );
 
   it('holds this process also while the others cannot be told, and a store that is away holds nobody', async () => {
     const away = () => Promise.reject(new AppError('gateway.database_unavailable'));

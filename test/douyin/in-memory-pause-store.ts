@@ -33,13 +33,13 @@ export class InMemoryPauseStore implements PauseStore {
   }
 
   extend(input: Parameters<PauseStore['extend']>[0]): ReturnType<PauseStore['extend']> {
-    const { endpoint, priority, errorCode, firstMs, longestMs, calmMs } = input;
+    const { endpoint, priority, errorCode, firstMs, longestMs } = input;
     const nowMs = this.#nowMs();
     const held = this.#pauses.get(endpoint);
     if (held && held.untilMs > nowMs) {
       held.priority = Math.min(held.priority, priority);
     } else {
-      const isSoon = held !== undefined && held.untilMs + calmMs > nowMs;
+      const isSoon = held !== undefined && held.untilMs + held.lengthMs > nowMs;
       const lengthMs = isSoon ? Math.min(held.lengthMs * 2, longestMs) : firstMs;
       this.#pauses.set(endpoint, { priority, errorCode, lengthMs, untilMs: nowMs + lengthMs });
     }

@@ -26,8 +26,7 @@ const DATABASE = 'torture';
 const SETTINGS = {
   DOUYIN_TIMEOUT_MS: '1500',
   DOUYIN_CALLS_PER_SECOND: 'prepare=9999,get_certificate=9999,query_verify_records=9999,query_order=9999',
-  // Doubled with each "too frequent", and the simulator says that at random: from more, runs would mostly rest.
-  DOUYIN_SLOW_DOWN_MS: '1',
+  DOUYIN_SLOW_DOWN_MS: '50',
   DOUYIN_REPEAT_DELAYS_MS: '200,300,500,800,1200,1500,2000,2000,2500,2500,3000,3000,4000,4000',
   SETTLE_LOOK_AGAIN_MS: '2000',
   ENRICH_RETRY_DELAYS_MS: '300,700,1500,3000,3000,3000,5000,5000,5000,5000',
