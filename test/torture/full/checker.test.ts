@@ -16,6 +16,7 @@ const row = (changes: Partial<GatewayRow> = {}): GatewayRow => ({
   error_code: 0,
   error_description: '',
   douyin_verify_token: 'douyin-1',
+  poi_id: 'store-1',
   encrypted_code: 'code-1',
   certificate_id: 'certificate-1',
   verify_id: 'use-1',

@@ -16,6 +16,7 @@ export interface GatewayRow {
   readonly error_code: number;
   readonly error_description: string;
   readonly douyin_verify_token: string;
+  readonly poi_id: string;
   readonly encrypted_code: string;
   readonly certificate_id: string;
   readonly verify_id: string;

@@ -60,15 +60,11 @@ export function measureRecoveries(
     (askedAtMs.get(row.verify_token) ?? []).some(
       (atMs) => atMs > killedAtMs && atMs < killedAtMs + STILL_ASKS_WITHIN_MS,
     );
-  const faultsByOrder = new Map<string, number[]>();
-  for (const call of calls) {
-    const orderId = call.facts.order_id;
-    if (call.fault === null || orderId === undefined) continue;
-    faultsByOrder.set(orderId, [...(faultsByOrder.get(orderId) ?? []), call.at_ms]);
-  }
+  const faults = calls.filter((call) => call.fault !== null);
   const wasFaulted = (row: GatewayRow, endedAtMs: number) =>
-    (faultsByOrder.get(row.order_id) ?? []).some(
-      (atMs) => atMs >= Date.parse(row.round_started_at) && atMs <= endedAtMs,
+    faults.some(
+      (call) =>
+        call.at_ms >= Date.parse(row.round_started_at) && call.at_ms <= endedAtMs && isAbout(call, row),
     );
   return ordered.flatMap((kill) => {
     if (kill.disturbance.kind !== 'kill') return [];
@@ -106,6 +102,15 @@ export function measureRecoveries(
       },
     ];
   });
+}
+
+/** Whether a call may have been made for this verification: by its order, its coupon, or its store's verify records. */
+function isAbout({ endpoint, facts }: DouyinCall, row: GatewayRow): boolean {
+  return (
+    (row.order_id !== '' && facts.order_id === row.order_id) ||
+    facts.encrypted_codes?.includes(row.encrypted_code) === true ||
+    (endpoint === 'verify_record' && facts.poi_id === row.poi_id)
+  );
 }
 
 /** How long verifications were open, from their first request to their end, ascending. Milliseconds. */

@@ -51,6 +51,7 @@ export interface DouyinCall {
     readonly order_id?: string;
     readonly verify_token?: string;
     readonly encrypted_codes?: readonly string[];
+    readonly poi_id?: string;
   };
   readonly fault: string | null;
   readonly outcome: string;
