@@ -1,9 +1,11 @@
 // Asks Douyin's reads (certificate get, verify records) what became of a verify, and stores what they prove.
 import { AppError } from '../src/domain/errors.ts';
-import type { Certificate, CertificateUse } from '../src/domain/coupon.ts';
+import type { CertificateUse, ShownCertificate } from '../src/domain/coupon.ts';
 import {
+  byDouyinClock,
   judgeLookUp,
   type LookUpVerdict,
+  MAX_CLOCK_OFFSET_MS,
   nextSettlementStep,
   otherStoresOfUses,
 } from '../src/domain/settlement.ts';
@@ -32,20 +34,39 @@ export async function lookUp(deps: ActivityDeps, verification: Verification): Pr
   try {
     const certificate = await deps.douyin.getCertificate(verification.encryptedCode, 'look_up');
     certificateId = certificate?.certificateId || certificateId;
+    const clockOffsetMs = certificate?.shownAt
+      ? certificate.shownAt.getTime() - deps.clock.now().getTime()
+      : 0;
+    if (Math.abs(clockOffsetMs) > MAX_CLOCK_OFFSET_MS) {
+      const seconds = Math.round(clockOffsetMs / 1000);
+      deps.logger.error(
+        { seconds },
+        'our clock and Douyin’s differ too much to judge what was redeemed when',
+      );
+      return {
+        verdict: { kind: 'undecided', reason: `抖音的时钟比本机快 ${seconds} 秒，请校准本机时钟` },
+        certificateId,
+      };
+    }
+    const sent = byDouyinClock(verification, clockOffsetMs);
     const recordedUses =
-      certificateId === '' ? [] : await readRecordedUses(deps, verification, certificateId, certificate);
+      certificateId === '' ? [] : await readRecordedUses(deps, { ...sent, certificateId }, certificate);
     // Listed after every read: whoever made a use that they show had counted its send before.
     const others = await deps.db.run((repositories) =>
       repositories.verifications.listOthersOnCoupon({ ...verification, certificateId }, MAX_OTHERS),
     );
     const now = deps.clock.now();
     const verdict = judgeLookUp(
-      verification,
+      sent,
       {
         certificate,
         recordedUses,
-        claims: others.filter((other) => other.verifyStatus === 'success'),
-        rivals: others.filter((other) => comesFirst(deps, verification, other, now)),
+        claims: others
+          .filter((other) => other.verifyStatus === 'success')
+          .map((other) => byDouyinClock(other, clockOffsetMs)),
+        rivals: others
+          .filter((other) => comesFirst(deps, verification, other, now))
+          .map((other) => byDouyinClock(other, clockOffsetMs)),
       },
       deps,
       now,
@@ -68,24 +89,27 @@ function comesFirst(deps: ActivityDeps, verification: Verification, other: Verif
   );
 }
 
-/** The coupon's uses since our first send, of our store and of the others that the certificate names. */
+/**
+ * The coupon's uses since our first send, of our store and of the others that the certificate names.
+ * @param sent its moments by Douyin's clock
+ */
 async function readRecordedUses(
   deps: ActivityDeps,
-  verification: Verification,
-  certificateId: string,
-  certificate: Certificate | null,
+  sent: Verification,
+  certificate: ShownCertificate | null,
 ): Promise<readonly CertificateUse[]> {
-  const firstSentAt = verification.firstSentAt ?? verification.createdAt;
-  const otherPoiIds = otherStoresOfUses(verification, certificate).slice(0, MAX_OTHER_STORES);
+  const firstSentAt = sent.firstSentAt ?? sent.createdAt;
+  const now = certificate?.shownAt ?? deps.clock.now();
+  const otherPoiIds = otherStoresOfUses(sent, certificate).slice(0, MAX_OTHER_STORES);
   const uses: CertificateUse[] = [];
-  for (const poiId of [verification.poiId, ...otherPoiIds]) {
+  for (const poiId of [sent.poiId, ...otherPoiIds]) {
     const records = await deps.douyin.queryVerifyRecords({
       poiId,
       from: new Date(firstSentAt.getTime() - RECORDS_MARGIN_MS),
-      to: new Date(deps.clock.now().getTime() + RECORDS_MARGIN_MS),
+      to: new Date(now.getTime() + RECORDS_MARGIN_MS),
       limit: MAX_RECORDS,
     });
-    uses.push(...records.filter((record) => record.certificateId === certificateId));
+    uses.push(...records.filter((record) => record.certificateId === sent.certificateId));
   }
   return uses;
 }

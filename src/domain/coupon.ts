@@ -41,6 +41,12 @@ export interface Certificate {
   readonly sourceOrderId: string;
 }
 
+/** A coupon as Douyin showed it at a moment. */
+export interface ShownCertificate extends Certificate {
+  /** By Douyin's clock; null if it did not say. */
+  readonly shownAt: Date | null;
+}
+
 /** What prepare tells: the token that names this one verification, and the order's coupons. */
 export interface PreparedOrder {
   readonly orderId: string;

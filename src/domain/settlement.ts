@@ -9,8 +9,14 @@ import type { Verification } from './verification.ts';
  */
 export const REPEAT_WINDOW_MS = 15 * 60_000;
 
-/** How far Douyin's clock may be behind ours when its verify time is compared with our first send. Milliseconds. */
+/**
+ * How far Douyin's clock may be behind ours when its verify time is compared with our first send, beyond the difference
+ * that was measured. Milliseconds.
+ */
 const CLOCK_SKEW_MS = 10_000;
+
+/** A clock that differs by more is a mistake that nothing may be concluded from. Milliseconds. */
+export const MAX_CLOCK_OFFSET_MS = 3_600_000;
 
 /** Douyin's risk review takes up to 48 hours and then redeems by itself if it passes. Milliseconds. */
 const REVIEW_LASTS_MS = 48 * 3_600_000;
@@ -78,6 +84,21 @@ export type LookUpVerdict =
 
 /** Another verification of ours that a use of the coupon may belong to. */
 export type Claim = Pick<Verification, 'id' | 'poiId' | 'firstSentAt' | 'settledAt' | 'verifyId'>;
+
+/**
+ * Moments of ours by Douyin's clock, which is `offsetMs` ahead of ours: Douyin tells by its own when it redeemed.
+ * A gateway whose clock is fast would else take its own redemption for one from before it asked.
+ */
+export function byDouyinClock<
+  T extends { readonly firstSentAt: Date | null; readonly settledAt: Date | null },
+>(verification: T, offsetMs: number): T {
+  const shifted = (moment: Date | null) => moment && new Date(moment.getTime() + offsetMs);
+  return {
+    ...verification,
+    firstSentAt: shifted(verification.firstSentAt),
+    settledAt: shifted(verification.settledAt),
+  };
+}
 
 /** What is known about one coupon when a verify of it is looked up. */
 export interface LookUpEvidence {

@@ -1,6 +1,6 @@
 // The Douyin port over HTTP: which calls there are, what each sends and what its answer becomes.
 // Reading JSON is wire.ts, translating it mapping.ts, judging a verify verify-outcome.ts, the token access-token.ts.
-import type { Certificate } from '../domain/coupon.ts';
+import type { Certificate, ShownCertificate } from '../domain/coupon.ts';
 import type { OrderDetails } from '../domain/enrichment.ts';
 import { AppError } from '../domain/errors.ts';
 import type { Logger } from '../observability/logger.ts';
@@ -104,7 +104,7 @@ export class HttpDouyin implements Douyin {
     encryptedCode: string,
     purpose: CertificateReadPurpose,
     signal?: AbortSignal,
-  ): Promise<Certificate | null> {
+  ): Promise<ShownCertificate | null> {
     return this.#made('get_certificate', purpose, async () => {
       const query = { encrypted_code: encryptedCode };
       const answer = await this.#read('get_certificate', purpose, query, signal);
@@ -115,7 +115,7 @@ export class HttpDouyin implements Douyin {
       if (wire.encrypted_code !== '' && wire.encrypted_code !== encryptedCode) {
         throw broken('get_certificate', 'it is about another coupon');
       }
-      return toCertificate(wire, 'look_up');
+      return { ...toCertificate(wire, 'look_up'), shownAt: answer.answeredAt };
     });
   }
 

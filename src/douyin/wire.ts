@@ -175,7 +175,7 @@ export const clientTokenSchema = z.looseObject({
 });
 
 const envelopePartSchema = z.looseObject({ error_code: code, description: words });
-const extraSchema = envelopePartSchema.extend({ sub_error_code: code, logid: text });
+const extraSchema = envelopePartSchema.extend({ sub_error_code: code, logid: text, now: time });
 
 /** An answer of Douyin's that is a JSON object, its codes read but not judged. */
 export interface Answer {
@@ -190,6 +190,8 @@ export interface Answer {
   readonly subErrorCode: number;
   /** Names the call to Douyin's support; safe to log. */
   readonly logid: string;
+  /** When, by Douyin's clock, to the second; null if it does not say. */
+  readonly answeredAt: Date | null;
   /** The part `data`, for the call's own schema. */
   readonly data: unknown;
 }
@@ -209,6 +211,7 @@ export function readAnswer(body: Buffer): Answer | null {
     description: [decides, data, extra].find((candidate) => candidate?.description)?.description ?? '',
     subErrorCode: extra?.sub_error_code ?? 0,
     logid: /^[A-Za-z0-9_-]{1,64}$/.exec(extra?.logid ?? '')?.[0] ?? '',
+    answeredAt: extra?.now ?? null,
     data: json.value['data'],
   };
 }

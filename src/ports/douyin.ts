@@ -1,6 +1,6 @@
 // Douyin in our words. src/douyin fulfils it over HTTP; nobody else knows Douyin's fields, paths or codes.
 
-import type { Certificate, CertificateUse, PreparedOrder } from '../domain/coupon.ts';
+import type { Certificate, CertificateUse, PreparedOrder, ShownCertificate } from '../domain/coupon.ts';
 import type { OrderDetails } from '../domain/enrichment.ts';
 
 /** Names the coupon for prepare: what a short link carried, or the plain code. */
@@ -99,7 +99,7 @@ export interface Douyin {
     encryptedCode: string,
     purpose: CertificateReadPurpose,
     signal?: AbortSignal,
-  ): Promise<Certificate | null>;
+  ): Promise<ShownCertificate | null>;
   queryCertificatesOfOrder(orderId: string, signal?: AbortSignal): Promise<readonly Certificate[]>;
   /** Records of the store between two moments, oldest first, at most `limit`. */
   queryVerifyRecords(

@@ -89,6 +89,28 @@ describe('lookUpVerification', () => {
     expect(await lookUp(key)).toMatchObject({ verifyStatus: 'success' });
   });
 
+  describe('by a clock that differs from Douyin’s', () => {
+    const setClockAhead = (ms: number) =>
+      Object.assign(runner.deps, { clock: { now: () => new Date(bench.clock.nowMs + ms) } });
+
+    it.each([60_000, -60_000])('finds our redemption, %d ms ahead', async (ms) => {
+      setClockAhead(ms);
+      const { key } = await unknown('cut-after-effect');
+      expect(await lookUp(key)).toMatchObject({ verifyStatus: 'success' });
+    });
+
+    it('judges nothing by one that is hours wrong', async () => {
+      const { key } = await unknown('cut-after-effect');
+      setClockAhead(2 * 3_600_000);
+      expect(await lookUp(key)).toMatchObject({
+        state: 'unknown',
+        outcome: expect.stringContaining('校准本机时钟'),
+      });
+      setClockAhead(0);
+      expect(await lookUp(key)).toMatchObject({ verifyStatus: 'success' });
+    });
+  });
+
   it('takes no use for a foreign one when get and the records are both about something else', async () => {
     const { key } = await unknown('cut-after-effect');
     bench.state.addFault({ kind: 'answer-for-another-store', endpoints: ['get'] });

@@ -242,6 +242,24 @@ export const MUTANTS: readonly Mutant[] = [
     'verification.openSendCount > 0',
   ),
   mutant(
+    'another verification may have made a use from before it was sent',
+    SETTLEMENT,
+    'atMs >= (claim.firstSentAt?.getTime() ?? -Infinity) - CLOCK_SKEW_MS &&',
+    '',
+  ),
+  mutant(
+    'our clock is taken for Douyin’s',
+    LOOK_UP,
+    'const sent = byDouyinClock(verification, clockOffsetMs);',
+    'const sent = verification;',
+  ),
+  mutant(
+    'times are compared however wrong our clock is',
+    LOOK_UP,
+    'if (Math.abs(clockOffsetMs) > MAX_CLOCK_OFFSET_MS) {',
+    'if (Math.abs(clockOffsetMs) > Infinity) {',
+  ),
+  mutant(
     'a use in another store is believed on one read alone',
     SETTLEMENT,
     'recordedUses.some((recorded) => recorded.verifyId === use.verifyId && !isOurs(verification, recorded));',
@@ -262,14 +280,14 @@ export const MUTANTS: readonly Mutant[] = [
   mutant(
     'other verifications of the coupon are not waited for',
     LOOK_UP,
-    'rivals: others.filter((other) => comesFirst(deps, verification, other, now)),',
-    'rivals: others.filter((other) => comesFirst(deps, verification, other, now) && other.id < 0),',
+    '.filter((other) => comesFirst(deps, verification, other, now))',
+    '.filter((other) => comesFirst(deps, verification, other, now) && other.id < 0)',
   ),
   mutant(
     'redemptions of other verifications are not respected',
     LOOK_UP,
-    "claims: others.filter((other) => other.verifyStatus === 'success'),",
-    'claims: [],',
+    ".filter((other) => other.verifyStatus === 'success')",
+    '.filter((other) => other.id < 0)',
   ),
   mutant(
     'other verifications are listed before Douyin is read',

@@ -222,6 +222,7 @@ class House {
 }
 
 function buildSimulator(seed: string, stage: Stage, random: Random, closing: AbortSignal) {
+  const douyinAheadMs = new Random(seed, 'clock').pick([0, 0, 0, -45_000, 45_000, -1_200_000, 1_200_000]);
   const world = new World({
     merchant: SIMULATOR_DEFAULTS,
     seed,
@@ -235,7 +236,7 @@ function buildSimulator(seed: string, stage: Stage, random: Random, closing: Abo
       listExpired: random.chance(0.5),
     },
     dataFile: undefined,
-    clock: () => stage.nowMs,
+    clock: () => stage.nowMs + douyinAheadMs,
   });
   const calls = new CallLog();
   const faults = new FaultBook();
