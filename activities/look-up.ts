@@ -17,6 +17,8 @@ import { storePatiently } from './store-patiently.ts';
 import type { Closed, Unknown } from './types.ts';
 import { closeWith } from './verification-progress.ts';
 
+/** An answer that took longer says too little of the clocks. */
+const MAX_ANSWER_MS = 5000;
 const MAX_RECORDS = 200;
 const MAX_OTHERS = 200;
 const MAX_OTHER_STORES = 3;
@@ -32,12 +34,11 @@ export interface LookedUp {
 export async function lookUp(deps: ActivityDeps, verification: Verification): Promise<LookedUp> {
   let certificateId = verification.certificateId;
   try {
+    const askedAt = deps.clock.now();
     const certificate = await deps.douyin.getCertificate(verification.encryptedCode, 'look_up');
     certificateId = certificate?.certificateId || certificateId;
-    const clockOffsetMs = certificate?.shownAt
-      ? certificate.shownAt.getTime() - deps.clock.now().getTime()
-      : 0;
-    if (Math.abs(clockOffsetMs) > MAX_CLOCK_OFFSET_MS) {
+    const clockOffsetMs = measureClockOffset(certificate?.shownAt ?? null, askedAt, deps.clock.now());
+    if (clockOffsetMs !== null && Math.abs(clockOffsetMs) > MAX_CLOCK_OFFSET_MS) {
       const seconds = Math.round(clockOffsetMs / 1000);
       deps.logger.error(
         { seconds },
@@ -48,9 +49,19 @@ export async function lookUp(deps: ActivityDeps, verification: Verification): Pr
         certificateId,
       };
     }
-    const sent = byDouyinClock(verification, clockOffsetMs);
+    const inDouyinTime = <T extends Verification>(ours: T): T => byDouyinClock(ours, clockOffsetMs ?? 0);
+    const sent = inDouyinTime(verification);
     const recordedUses =
-      certificateId === '' ? [] : await readRecordedUses(deps, { ...sent, certificateId }, certificate);
+      certificateId === ''
+        ? []
+        : await readRecordedUses(deps, { ...sent, certificateId }, certificate, clockOffsetMs !== null);
+    const isUsed = recordedUses.length > 0 || certificate?.lastUse || certificate?.uses.length;
+    if (clockOffsetMs === null && isUsed) {
+      return {
+        verdict: { kind: 'undecided', reason: '抖音没有及时告知它的时间，无法判断券是何时使用的' },
+        certificateId,
+      };
+    }
     // Listed after every read: whoever made a use that they show had counted its send before.
     const others = await deps.db.run((repositories) =>
       repositories.verifications.listOthersOnCoupon({ ...verification, certificateId }, MAX_OTHERS),
@@ -61,12 +72,8 @@ export async function lookUp(deps: ActivityDeps, verification: Verification): Pr
       {
         certificate,
         recordedUses,
-        claims: others
-          .filter((other) => other.verifyStatus === 'success')
-          .map((other) => byDouyinClock(other, clockOffsetMs)),
-        rivals: others
-          .filter((other) => comesFirst(deps, verification, other, now))
-          .map((other) => byDouyinClock(other, clockOffsetMs)),
+        claims: others.filter((other) => other.verifyStatus === 'success').map(inDouyinTime),
+        rivals: others.filter((other) => comesFirst(deps, verification, other, now)).map(inDouyinTime),
       },
       deps,
       now,
@@ -80,6 +87,15 @@ export async function lookUp(deps: ActivityDeps, verification: Verification): Pr
   }
 }
 
+/**
+ * How far Douyin's clock is ahead of ours, to the second; an answer that was long under way would make it seem behind.
+ * @returns null if that cannot be told
+ */
+function measureClockOffset(shownAt: Date | null, askedAt: Date, answeredAt: Date): number | null {
+  if (shownAt === null || answeredAt.getTime() - askedAt.getTime() > MAX_ANSWER_MS) return null;
+  return shownAt.getTime() - answeredAt.getTime();
+}
+
 /** Of two unknown ones the older takes its use first; but one that is still repeated may be told apart by its token. */
 function comesFirst(deps: ActivityDeps, verification: Verification, other: Verification, now: Date): boolean {
   return (
@@ -91,13 +107,15 @@ function comesFirst(deps: ActivityDeps, verification: Verification, other: Verif
 
 /**
  * The coupon's uses since our first send, of our store and of the others that the certificate names.
- * @param sent its moments by Douyin's clock
+ * @param sent its moments by Douyin's clock, if `isClockKnown`; else any time that the clocks may differ by is covered
  */
 async function readRecordedUses(
   deps: ActivityDeps,
   sent: Verification,
   certificate: ShownCertificate | null,
+  isClockKnown: boolean,
 ): Promise<readonly CertificateUse[]> {
+  const marginMs = isClockKnown ? RECORDS_MARGIN_MS : MAX_CLOCK_OFFSET_MS;
   const firstSentAt = sent.firstSentAt ?? sent.createdAt;
   const now = certificate?.shownAt ?? deps.clock.now();
   const otherPoiIds = otherStoresOfUses(sent, certificate).slice(0, MAX_OTHER_STORES);
@@ -105,8 +123,8 @@ async function readRecordedUses(
   for (const poiId of [sent.poiId, ...otherPoiIds]) {
     const records = await deps.douyin.queryVerifyRecords({
       poiId,
-      from: new Date(firstSentAt.getTime() - RECORDS_MARGIN_MS),
-      to: new Date(now.getTime() + RECORDS_MARGIN_MS),
+      from: new Date(firstSentAt.getTime() - marginMs),
+      to: new Date(now.getTime() + marginMs),
       limit: MAX_RECORDS,
     });
     uses.push(...records.filter((record) => record.certificateId === sent.certificateId));

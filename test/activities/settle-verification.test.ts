@@ -66,6 +66,7 @@ describe('lookUpVerification', () => {
   it.each<[string, FaultInput]>([
     ['get is away', { kind: 'http-5xx-before-effect', endpoints: ['get'] }],
     ['get is refused', { kind: 'permission-missing', endpoints: ['get'] }],
+    ['get does not tell Douyin’s time', { kind: 'extra-absent', endpoints: ['get'] }],
     ['get answers for another coupon', { kind: 'answer-for-another-certificate', endpoints: ['get'] }],
     ['the records are away', { kind: 'http-5xx-before-effect', endpoints: ['verify_record'] }],
     ['the records are refused', { kind: 'permission-missing', endpoints: ['verify_record'] }],
@@ -96,6 +97,20 @@ describe('lookUpVerification', () => {
     it.each([60_000, -60_000])('finds our redemption, %d ms ahead', async (ms) => {
       setClockAhead(ms);
       const { key } = await unknown('cut-after-effect');
+      expect(await lookUp(key)).toMatchObject({ verifyStatus: 'success' });
+    });
+
+    it('judges nothing by an answer that took long: it says too little of the clocks', async () => {
+      const { key } = await unknown('cut-after-effect');
+      const { douyin } = runner.deps;
+      const get = douyin.getCertificate.bind(douyin);
+      douyin.getCertificate = async (...input) => {
+        const certificate = await get(...input);
+        bench.clock.advance(5001);
+        return certificate;
+      };
+      expect(await lookUp(key)).toMatchObject({ state: 'unknown' });
+      douyin.getCertificate = get;
       expect(await lookUp(key)).toMatchObject({ verifyStatus: 'success' });
     });
 

@@ -250,14 +250,20 @@ export const MUTANTS: readonly Mutant[] = [
   mutant(
     'our clock is taken for Douyin’s',
     LOOK_UP,
-    'const sent = byDouyinClock(verification, clockOffsetMs);',
+    'const sent = inDouyinTime(verification);',
     'const sent = verification;',
+  ),
+  mutant(
+    'times are compared although Douyin does not tell its own',
+    LOOK_UP,
+    'if (clockOffsetMs === null && isUsed) {',
+    'if (clockOffsetMs === undefined && isUsed) {',
   ),
   mutant(
     'times are compared however wrong our clock is',
     LOOK_UP,
-    'if (Math.abs(clockOffsetMs) > MAX_CLOCK_OFFSET_MS) {',
-    'if (Math.abs(clockOffsetMs) > Infinity) {',
+    'Math.abs(clockOffsetMs) > MAX_CLOCK_OFFSET_MS',
+    'Math.abs(clockOffsetMs) > Infinity',
   ),
   mutant(
     'a use in another store is believed on one read alone',
