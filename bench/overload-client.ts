@@ -1,8 +1,8 @@
 // The tills of the overload bench, as a process of their own: offers requests at a rate, whether earlier ones are answered
 // or not, and reports how each ended. Started by overload.ts.
-import { setTimeout as delay } from 'node:timers/promises';
 import { Pool } from 'undici';
 import { signedHeaders, type Credentials } from '../test/support/http-gateway.ts';
+import { atRate } from './shared.ts';
 
 const TARGET = '/v1/open/coupons/verify';
 const MAX_CONNECTIONS = 2000;
@@ -32,11 +32,8 @@ let pool: Pool | null = null;
 async function offer(load: Load): Promise<readonly Reply[]> {
   pool ??= new Pool(load.url, { connections: MAX_CONNECTIONS });
   const startedAt = performance.now();
-  return Promise.all(
-    load.codes.map(async (code, position) => {
-      await delay(Math.max(0, startedAt + (position * 1000) / load.ratePerSecond - performance.now()));
-      return send(pool as Pool, load, code, `${load.name}-${position}`, startedAt);
-    }),
+  return atRate(load.codes, load.ratePerSecond, (code, position) =>
+    send(pool as Pool, load, code, `${load.name}-${position}`, startedAt),
   );
 }
 

@@ -24,6 +24,7 @@ import { createClientApp, type Credentials } from '../test/support/http-gateway.
 import { type SimulatedOrder, SimulatorControl } from '../test/support/simulator-control.ts';
 import { verifyWorkflowId } from '../workflows/contract.ts';
 import type { Load, Reply } from './overload-client.ts';
+import { numbersOf, quantile, report, verdict } from './shared.ts';
 
 const USAGE =
   'usage: npm run bench -- overload [--first-rate 10] [--step 10] [--step-seconds 6] [--times 3] [--seconds 30]\n' +
@@ -127,11 +128,7 @@ function readArguments(args: readonly string[]): Options {
       'latency-ms': { type: 'string', default: '30' },
     },
   });
-  const within = (text: string, min: number, max: number): number => {
-    const number = Number(text);
-    if (!(number >= min && number <= max)) throw new Error(USAGE);
-    return number;
-  };
+  const within = numbersOf(USAGE);
   return {
     firstRate: within(values['first-rate'], 1, 1000),
     step: within(values.step, 1, 1000),
@@ -409,17 +406,4 @@ function timesOf(replies: readonly Reply[], outcome: string): readonly number[] 
     .filter((reply) => reply.outcome === outcome)
     .map((reply) => reply.tookMs)
     .toSorted((a, b) => a - b);
-}
-
-/** @param values ascending */
-function quantile(values: readonly number[], share: number): number {
-  return values[Math.min(values.length - 1, Math.floor(values.length * share))] ?? NaN;
-}
-
-function verdict(isReached: boolean): string {
-  return isReached ? '✓' : '✗';
-}
-
-function report(message: string): void {
-  process.stderr.write(`… ${message}\n`);
 }

@@ -23,6 +23,7 @@ import { SimulatorControl, type SimulatedOrder } from '../test/support/simulator
 import { type StartedGateway, startGateway } from '../test/support/started-gateway.ts';
 import { douyinCalls } from './douyin-calls.ts';
 import { TEXTBOOK_QUEUE, TEXTBOOK_WORKFLOW, type TextbookInput } from './textbook/contract.ts';
+import { atRate, numbersOf, quantile, report, verdict } from './shared.ts';
 
 const USAGE =
   'usage: npm run bench -- verify [--requests 150] [--rate 5] [--latency-ms 30] (per system; rate per second)\n';
@@ -162,11 +163,7 @@ function readArguments(args: readonly string[]): { requests: number; rate: numbe
       'latency-ms': { type: 'string', default: '30' },
     },
   });
-  const within = (text: string, min: number, max: number): number => {
-    const number = Number(text);
-    if (!(number >= min && number <= max)) throw new Error(USAGE);
-    return number;
-  };
+  const within = numbersOf(USAGE);
   return {
     requests: Math.ceil(within(values.requests, BLOCK, MAX_REQUESTS)),
     rate: within(values.rate, 0.1, 100),
@@ -174,21 +171,16 @@ function readArguments(args: readonly string[]): { requests: number; rate: numbe
   };
 }
 
-/** Starts a redemption every 1/rate seconds, whether the last one is done or not. */
 async function runBlock(
   redeem: Redeem,
   orders: readonly SimulatedOrder[],
   rate: number,
 ): Promise<Redemption[]> {
-  const startedAt = performance.now();
-  return Promise.all(
-    orders.map(async (order, position) => {
-      await delay(Math.max(0, startedAt + (position * 1000) / rate - performance.now()));
-      const sentAt = performance.now();
-      const workflowId = await redeem(order);
-      return { orderId: order.order_id, workflowId, durationMs: performance.now() - sentAt };
-    }),
-  );
+  return atRate(orders, rate, async (order) => {
+    const sentAt = performance.now();
+    const workflowId = await redeem(order);
+    return { orderId: order.order_id, workflowId, durationMs: performance.now() - sentAt };
+  });
 }
 
 /** Work after the reply (the order's data) belongs to its block and must not run into the next one. */
@@ -418,17 +410,4 @@ function describe({ requests, rate, latencyMs, netMs, firstMs, cpuMs, statements
     '',
     '',
   ].join('\n');
-}
-
-function verdict(isReached: boolean): string {
-  return isReached ? '✓' : '✗';
-}
-
-/** @param values ascending, at least one */
-function quantile(values: readonly number[], share: number): number {
-  return values[Math.min(values.length - 1, Math.floor(values.length * share))] ?? NaN;
-}
-
-function report(message: string): void {
-  process.stderr.write(`… ${message}\n`);
 }
