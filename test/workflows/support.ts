@@ -1,6 +1,7 @@
 // What the workflow tests share: asking for a verification, reading its row, and keeping its history for the replay test.
 import { randomUUID } from 'node:crypto';
 import { mkdir, writeFile } from 'node:fs/promises';
+import { sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import type { Verification } from '../../src/domain/verification.ts';
@@ -50,5 +51,7 @@ export async function keepHistory(harness: Harness, workflowId: string, path: st
   if (!process.env['SAVE_HISTORIES']) return;
   const history = await harness.gateway.temporal.client.workflow.getHandle(workflowId).fetchHistory();
   await mkdir(HISTORIES_FOLDER, { recursive: true });
-  await writeFile(`${HISTORIES_FOLDER}/${path}.json`, historyToJSON(history));
+  // Stack traces name files; where this checkout lies is nobody's business.
+  const text = historyToJSON(history).replaceAll(process.cwd() + sep, '');
+  await writeFile(`${HISTORIES_FOLDER}/${path}.json`, text);
 }
