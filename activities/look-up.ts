@@ -49,7 +49,7 @@ export async function lookUp(deps: ActivityDeps, verification: Verification): Pr
         certificateId,
       };
     }
-    const inDouyinTime = <T extends Verification>(ours: T): T => byDouyinClock(ours, clockOffsetMs ?? 0);
+    const inDouyinTime = (ours: Verification) => byDouyinClock(ours, clockOffsetMs ?? 0);
     const sent = inDouyinTime(verification);
     const recordedUses =
       certificateId === ''
