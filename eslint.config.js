@@ -190,7 +190,7 @@ export default tseslint.config(
   },
   {
     // Jest and MikroORM load these files by their default export.
-    files: ['test/support/global-*.ts', 'migrations/**'],
+    files: ['test/support/global-*.ts', 'test/mutants/{result-reporter,given-order}.ts', 'migrations/**'],
     rules: { 'import-x/no-default-export': 'off' },
   },
   {

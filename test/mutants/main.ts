@@ -1,142 +1,248 @@
-// `npm run mutants`: plants one bug at a time in a copy of the tree and shows which tests catch it. Exits 1 if one
-// survives, or if the unchanged copy does not pass.
-import { spawn } from 'node:child_process';
-import { chmod, cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+// `npm run mutants`: plants one bug at a time in a copy of the project and runs the tests closest to it, several copies
+// side by side on the same servers. Exits 1 if a bug survives, or if the tests do not pass without one.
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { findTemporalCli, prepareCacheFolder } from '../../src/embedded/temporal-cli.ts';
 import { startEmbeddedPostgres } from '../../src/embedded/postgres.ts';
-import { type Mutant, MUTANTS } from './mutants.ts';
+import { startEmbeddedTemporal } from '../../src/embedded/temporal.ts';
+import { mutantsOfChange } from './changed.ts';
+import { closestTests, decisionOf, isInCore, type Mutant } from './mutant.ts';
+import { MUTANTS } from './mutants.ts';
+import { plantAllAtOnce } from './at-once.ts';
+import { copyTree, type Tree } from './tree.ts';
 
-const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-const COPIED = [
-  'activities',
-  'src',
-  'workflows',
-  'migrations',
-  'test',
-  'package.json',
-  'jest.config.js',
-  'tsconfig.json',
-];
-const TIMEOUT_MS = 180_000;
+const TIMEOUT_MS = 120_000;
+const BASELINE_TIMEOUT_MS = 600_000;
 
-/** The tests that stand for the suite here: those of the decision logic, and a short fast tier. */
-const LAYERS = {
-  tables: [
-    '--experimental-vm-modules',
-    '--disable-warning=ExperimentalWarning',
-    'node_modules/jest/bin/jest.js',
-    '--bail',
-    'test/domain/',
-    'test/activities/',
-    'test/douyin/verify-outcome.test.ts',
-  ],
+/** What can catch a bug beside its closest tests. */
+const PROGRAMS = {
   'fast tier': [
     'test/torture/fast/main.ts',
     ...['--seeds', '24', '--verifications-per-seed', '60', '--seed', 'mutants', '--max-minutes', '2'],
   ],
+  explore: ['test/explore/main.ts'],
 } as const;
-type Layer = keyof typeof LAYERS;
-const ALL_LAYERS = Object.keys(LAYERS) as Layer[];
+type Program = keyof typeof PROGRAMS;
 
 const { values } = parseArgs({
   options: {
-    /** Runs the later layers also for what an earlier one has caught. */
-    all: { type: 'boolean', default: false },
     /** Only the bugs whose description contains this. */
     only: { type: 'string', default: '' },
-    layer: { type: 'string' },
+    /** Only those in pure decisions about a coupon. */
+    pure: { type: 'boolean', default: false },
+    /** Only those that the change since `--base` may have set free. */
+    changed: { type: 'boolean', default: false },
+    base: { type: 'string', default: 'HEAD~1' },
+    /** `tests`: the closest tests, then in the core the fast tier; `fast` or `explore`: that program alone. */
+    by: { type: 'string', default: 'tests' },
+    /** Plants all of them together: nearly everything has to fail. */
+    'at-once': { type: 'boolean', default: false },
+    /** Copies side by side. */
+    workers: { type: 'string', default: '2' },
+    /** No other bug is planted after this. Those that are left are counted. */
+    'max-minutes': { type: 'string', default: '60' },
+    /** One JSON document on standard output instead of lines. */
+    json: { type: 'boolean', default: false },
   },
 });
-const layers = ALL_LAYERS.filter((layer) => values.layer === undefined || layer === values.layer);
 
-/** @returns whether everything passed */
-function passes(folder: string, layer: Layer, env: Readonly<Record<string, string>>): Promise<boolean> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, LAYERS[layer], {
-      cwd: folder,
-      env: { ...process.env, ...env },
-      stdio: process.env['MUTANTS_OUTPUT'] ? 'inherit' : 'ignore',
-      // A mutant may wait for ever.
-      timeout: TIMEOUT_MS,
-      killSignal: 'SIGKILL',
-    });
-    child.once('error', reject);
-    child.once('exit', (code) => resolve(code === 0));
-  });
+type Verdict = 'caught' | 'timed_out' | 'unreadable' | 'survived';
+
+interface Result {
+  readonly bug: string;
+  readonly files: readonly string[];
+  readonly decision: 'pure' | 'other';
+  /** `unreadable`: the planted text is no program, which proves nothing. */
+  readonly verdict: Verdict;
+  /** The test or program that caught it, `''` if none did. */
+  readonly caughtBy: string;
+  readonly seconds: number;
 }
 
-/** Writes the mutant's edits. @returns puts the files back @throws Error if a text is not there exactly once */
-async function plant(folder: string, mutant: Mutant): Promise<() => Promise<void>> {
-  const originals = new Map<string, string>();
-  for (const { file, from, to } of mutant.edits) {
-    const path = join(folder, file);
-    const source = await readFile(path, 'utf8');
-    if (!originals.has(path)) originals.set(path, source);
-    const [before, after, ...more] = source.split(from);
-    if (before === undefined || after === undefined || more.length > 0) {
-      throw new Error(`“${mutant.bug}”: its text is not in ${file} exactly once:\n${from}`);
-    }
-    await writeFile(path, `${before}${to}${after}`);
+const isCaught = ({ verdict }: Result): boolean => verdict === 'caught' || verdict === 'timed_out';
+
+function positive(name: 'workers' | 'max-minutes'): number {
+  const number = Number(values[name]);
+  if (!(number > 0)) throw new Error(`--${name} is not a positive number`);
+  return number;
+}
+
+function programOf(by: string): Program | null {
+  if (by === 'tests') return null;
+  if (by === 'fast') return 'fast tier';
+  if (by === 'explore') return 'explore';
+  throw new Error('--by is tests, fast or explore');
+}
+const program = programOf(values.by);
+
+async function chooseMutants(): Promise<readonly Mutant[]> {
+  const ofChange = values.changed ? await mutantsOfChange(MUTANTS, values.base) : MUTANTS;
+  if (ofChange === null) tell(`There is no commit ${values.base} to compare with: no bug is planted.`);
+  return (ofChange ?? [])
+    .filter(({ bug }) => bug.includes(values.only))
+    .filter((mutant) => !values.pure || decisionOf(mutant) === 'pure');
+}
+
+/** For people; with `--json` standard output holds the document alone. */
+function tell(line: string): void {
+  (values.json ? process.stderr : process.stdout).write(`${line}\n`);
+}
+
+const uniqueTests = (mutants: readonly Mutant[]): string[] => [...new Set(mutants.flatMap(closestTests))];
+
+/** @throws Error if something fails although nothing is planted */
+async function checkUnchanged(trees: readonly Tree[], chosen: readonly Mutant[]): Promise<void> {
+  if (program !== null) {
+    const end = await (trees[0] as Tree).runProgram(PROGRAMS[program], BASELINE_TIMEOUT_MS);
+    if (end !== 'passed') throw new Error(`${program} does not pass without a planted bug: ${end}`);
+    return;
   }
-  return async () => {
-    for (const [path, source] of originals) await writeFile(path, source);
+  const tests = uniqueTests(chosen);
+  const runs = await Promise.all(
+    trees.map((tree, index) =>
+      tree.runTests(
+        tests.filter((_, position) => position % trees.length === index),
+        BASELINE_TIMEOUT_MS,
+      ),
+    ),
+  );
+  const failed = runs.filter(({ end }) => end !== 'passed');
+  const names = failed.flatMap(({ failedTests, unreadableFiles }) => [...failedTests, ...unreadableFiles]);
+  if (failed.length > 0) throw new Error(`These fail without a planted bug:\n${names.join('\n')}`);
+}
+
+async function judge(tree: Tree, mutant: Mutant): Promise<{ verdict: Verdict; caughtBy: string }> {
+  if (program === null) {
+    const { end, failedTests, unreadableFiles } = await tree.runTests(closestTests(mutant), TIMEOUT_MS, [
+      '--bail',
+    ]);
+    const [caughtBy] = failedTests;
+    if (caughtBy !== undefined) return { verdict: 'caught', caughtBy };
+    if (unreadableFiles.length > 0) return { verdict: 'unreadable', caughtBy: '' };
+    if (end === 'timed_out') return { verdict: 'timed_out', caughtBy: 'the closest tests, without an end' };
+    if (end === 'failed') throw new Error(`“${mutant.bug}”: jest failed without a failed test`);
+  }
+  const second = program ?? (isInCore(mutant) ? 'fast tier' : null);
+  if (second === null) return { verdict: 'survived', caughtBy: '' };
+  const end = await tree.runProgram(PROGRAMS[second], TIMEOUT_MS);
+  return end === 'passed'
+    ? { verdict: 'survived', caughtBy: '' }
+    : { verdict: end === 'failed' ? 'caught' : 'timed_out', caughtBy: second };
+}
+
+/** Plants and judges what is in the queue, one after the other, until it is empty or the time is over. */
+async function work(tree: Tree, queue: Mutant[], endsAtMs: number, results: Result[]): Promise<void> {
+  while (queue.length > 0 && performance.now() < endsAtMs) {
+    const mutant = queue.shift() as Mutant;
+    const startedAtMs = performance.now();
+    await tree.plant(mutant.edits);
+    const judged = await judge(tree, mutant).finally(() => tree.putBack());
+    const result: Result = {
+      bug: mutant.bug,
+      files: [...new Set(mutant.edits.map(({ file }) => file))],
+      decision: decisionOf(mutant),
+      ...judged,
+      seconds: Math.round((performance.now() - startedAtMs) / 100) / 10,
+    };
+    results.push(result);
+    const verdict = isCaught(result) ? 'caught' : result.verdict.toUpperCase();
+    tell(
+      `${String(results.length).padStart(3)}  ${verdict.padEnd(10)}  ${result.bug}` +
+        (result.caughtBy === '' ? '' : `\n                   ${result.caughtBy}`),
+    );
+  }
+}
+
+/** @returns whether every bug that was planted was caught */
+async function plantOneByOne(trees: readonly Tree[], chosen: readonly Mutant[]): Promise<boolean> {
+  const startedAtMs = performance.now();
+  const endsAtMs = startedAtMs + positive('max-minutes') * 60_000;
+  await checkUnchanged(trees, chosen);
+  const queue = [...chosen];
+  const results: Result[] = [];
+  await Promise.all(trees.map((tree) => work(tree, queue, endsAtMs, results)));
+  const caught = results.filter(isCaught).length;
+  const seconds = Math.round((performance.now() - startedAtMs) / 1000);
+  const summary = { planted: results.length, caught, survived: results.length - caught, left: queue.length };
+  tell(
+    `\n${summary.planted} planted bugs, ${caught} caught, ${summary.survived} survived, in ${seconds} s` +
+      (queue.length === 0 ? '' : `; ${queue.length} were left when the time was over`),
+  );
+  if (values.json) {
+    const document = { by: values.by, ...summary, seconds, mutants: results };
+    process.stdout.write(`${JSON.stringify(document, null, 2)}\n`);
+  }
+  return summary.survived === 0;
+}
+
+interface Servers {
+  readonly env: Readonly<Record<string, string>>;
+  stop(): Promise<void>;
+}
+
+/** The servers of all runs, unless the environment names some that run already. */
+async function startServers(folder: string): Promise<Servers> {
+  const { TEST_DATABASE_URL: databaseUrl, TEST_TEMPORAL_ADDRESS: temporalAddress } = process.env;
+  const report = () => undefined;
+  const [postgres, temporal] = await Promise.all([
+    databaseUrl
+      ? null
+      : startEmbeddedPostgres({
+          dataDir: join(folder, 'postgres'),
+          preferredPort: 0,
+          databaseName: 'dy_gateway_mutants',
+          durability: 'none',
+          report,
+        }),
+    temporalAddress
+      ? null
+      : startEmbeddedTemporal({
+          cliPath: await findTemporalCli({
+            explicitPath: process.env['TEMPORAL_CLI'],
+            cacheDir: await prepareCacheFolder(),
+            report,
+          }),
+          dataDir: folder,
+          storage: 'memory',
+          preferredPort: 0,
+          preferredUiPort: 0,
+          report,
+        }),
+  ]);
+  return {
+    env: {
+      ...(postgres ? { TEST_DATABASE_URL: postgres.url } : {}),
+      ...(temporal ? { TEST_TEMPORAL_ADDRESS: temporal.address } : {}),
+    },
+    async stop() {
+      await Promise.all([postgres?.stop(), temporal?.stop()]);
+    },
   };
 }
 
-async function checkTexts(folder: string): Promise<void> {
-  for (const mutant of MUTANTS) await (await plant(folder, mutant))();
-}
-
-async function run(folder: string, env: Readonly<Record<string, string>>): Promise<boolean> {
-  for (const layer of layers) {
-    if (!(await passes(folder, layer, env)))
-      throw new Error(`the ${layer} do not pass without a planted bug`);
-  }
-  const chosen = MUTANTS.filter((mutant) => mutant.bug.includes(values.only));
-  let survived = 0;
-  for (const [index, mutant] of chosen.entries()) {
-    const putBack = await plant(folder, mutant);
-    const caughtBy: Layer[] = [];
-    for (const layer of layers) {
-      if (!(await passes(folder, layer, env))) caughtBy.push(layer);
-      if (caughtBy.length > 0 && !values.all) break;
-    }
-    await putBack();
-    if (caughtBy.length === 0) survived += 1;
-    const verdict = caughtBy.length === 0 ? 'SURVIVED' : `caught by ${caughtBy.join(', ')}`;
-    process.stdout.write(`${String(index + 1).padStart(2)}  ${verdict.padEnd(28)}  ${mutant.bug}\n`);
-  }
-  process.stdout.write(
-    `\n${chosen.length} planted bugs, ${chosen.length - survived} caught, ${survived} survived\n`,
-  );
-  return survived === 0;
-}
-
-const folder = await mkdtemp(join(tmpdir(), 'dy-gateway-mutants-'));
-try {
-  // PostgreSQL runs as another user when this runs as root.
-  await chmod(folder, 0o755);
-  const tree = join(folder, 'tree');
-  for (const name of COPIED) await cp(join(ROOT, name), join(tree, name), { recursive: true });
-  await symlink(join(ROOT, 'node_modules'), join(tree, 'node_modules'));
-  await checkTexts(tree);
-  const postgres = await startEmbeddedPostgres({
-    dataDir: join(folder, 'postgres'),
-    preferredPort: 0,
-    databaseName: 'dy_gateway_mutants',
-    durability: 'none',
-    report: () => undefined,
-  });
+async function run(chosen: readonly Mutant[]): Promise<boolean> {
+  const folder = await mkdtemp(join(tmpdir(), 'dy-gateway-mutants-'));
   try {
-    // No test here needs Temporal; naming one keeps it from being started.
-    const isCaught = await run(tree, { TEST_DATABASE_URL: postgres.url, TEST_TEMPORAL_ADDRESS: 'none' });
-    process.exitCode = isCaught ? 0 : 1;
+    // PostgreSQL runs as another user when this runs as root.
+    await chmod(folder, 0o755);
+    const servers = await startServers(folder);
+    try {
+      const count = Math.min(positive('workers'), chosen.length);
+      const trees = await Promise.all(
+        Array.from({ length: count }, (_, index) => copyTree(join(folder, `tree-${index}`), servers.env)),
+      );
+      if (!values['at-once']) return await plantOneByOne(trees, chosen);
+      return await plantAllAtOnce(trees[0] as Tree, chosen, tell);
+    } finally {
+      await servers.stop();
+    }
   } finally {
-    await postgres.stop();
+    await rm(folder, { recursive: true, force: true });
   }
-} finally {
-  await rm(folder, { recursive: true, force: true });
 }
+
+const chosen = await chooseMutants();
+if (chosen.length === 0) tell('No bug to plant.');
+else process.exitCode = (await run(chosen)) ? 0 : 1;

@@ -1,17 +1,6 @@
-// Planted bugs in the decision logic. Each is an exact replacement of source text: one whose text is not found exactly
-// once fails loudly, so that the list follows the code.
+// The planted bugs of the decision logic, and with them all others.
 
-export interface Edit {
-  readonly file: string;
-  readonly from: string;
-  readonly to: string;
-}
-
-export interface Mutant {
-  /** What the planted bug does. */
-  readonly bug: string;
-  readonly edits: readonly Edit[];
-}
+import type { Edit, Mutant } from './mutant.ts';
 
 const mutant = (bug: string, file: string, from: string, to: string, ...more: Edit[]): Mutant => ({
   bug,
