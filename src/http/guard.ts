@@ -8,12 +8,12 @@ import type { Answer, DataAnswer } from './answer.ts';
 import type { RouteDeps } from './deps.ts';
 import { DEFAULT_RETRY_AFTER_SECONDS } from './error-response.ts';
 import { invalidRequest, parsePart, readQuery } from './invalid-request.ts';
+import { isJsonContentType } from './json-content-type.ts';
 import { stringifyJson } from './raw-json.ts';
 import type { HttpContext, HttpMiddleware } from './request-state.ts';
 import type { Route, RouteRequest, Surface } from './route.ts';
 
 const NOTHING = z.object({});
-const JSON_CONTENT_TYPE = /^application\/json(?:\s*;\s*charset\s*=\s*"?utf-8"?)?\s*;?\s*$/i;
 
 /** Runs one route. */
 export function guard(deps: RouteDeps, route: Route): HttpMiddleware {
@@ -61,7 +61,7 @@ function readJsonBody(ctx: HttpContext): unknown {
   if (rawBody.length === 0) return undefined;
   const encoding = ctx.get('Content-Encoding');
   const isPlain = encoding === '' || encoding.toLowerCase() === 'identity';
-  if (!isPlain || !JSON_CONTENT_TYPE.test(ctx.get('Content-Type'))) {
+  if (!isPlain || !isJsonContentType(ctx.get('Content-Type'))) {
     throw new AppError('request.unsupported_media_type');
   }
   try {
