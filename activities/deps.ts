@@ -2,6 +2,7 @@
 import type { Database } from '../src/db/unit-of-work.ts';
 import type { Logger } from '../src/observability/logger.ts';
 import type { Clock } from '../src/ports/clock.ts';
+import type { DouyinClock } from '../src/ports/douyin-clock.ts';
 import type { AccessTokens, Douyin, ShortLinks } from '../src/ports/douyin.ts';
 import type { VerdictBoard } from '../src/ports/verdict-board.ts';
 import type { EnrichmentRunner, VerificationRunner } from '../src/ports/verification-runner.ts';
@@ -15,6 +16,8 @@ export interface ActivityDeps {
   readonly enrichmentRunner: EnrichmentRunner;
   readonly board: VerdictBoard;
   readonly clock: Clock;
+  /** Douyin's time, for what is compared with the times that Douyin tells. */
+  readonly douyinClock: DouyinClock;
   readonly logger: Logger;
   /** How long to wait before the nth repeat of an unknown verify, milliseconds. */
   readonly repeatDelaysMs: readonly number[];

@@ -1,6 +1,7 @@
 // Asks Douyin's reads (certificate get, verify records) what became of a verify, and stores what they prove.
 import { AppError } from '../src/domain/errors.ts';
 import type { CertificateUse, ShownCertificate } from '../src/domain/coupon.ts';
+import { ALREADY_VERIFIED } from '../src/domain/douyin-codes.ts';
 import {
   byDouyinClock,
   judgeLookUp,
@@ -10,9 +11,10 @@ import {
   otherStoresOfUses,
 } from '../src/domain/settlement.ts';
 import type { Verification } from '../src/domain/verification.ts';
+import type { VerifyRecord } from '../src/ports/douyin.ts';
 import type { VerificationKey } from '../workflows/contract.ts';
 import type { ActivityDeps } from './deps.ts';
-import { ALREADY_VERIFIED, settleSuccess } from './settle-success.ts';
+import { settleSuccess } from './settle-success.ts';
 import { storePatiently } from './store-patiently.ts';
 import type { Closed, Unknown } from './types.ts';
 import { closeWith } from './verification-progress.ts';
@@ -106,7 +108,8 @@ function comesFirst(deps: ActivityDeps, verification: Verification, other: Verif
 }
 
 /**
- * The coupon's uses since our first send, of our store and of the others that the certificate names.
+ * The coupon's uses since our first send, of our store and of the others that the certificate names. A record that
+ * names no store has one only if the certificate names it for the same use.
  * @param sent its moments by Douyin's clock, if `isClockKnown`; else any time that the clocks may differ by is covered
  */
 async function readRecordedUses(
@@ -119,17 +122,39 @@ async function readRecordedUses(
   const firstSentAt = sent.firstSentAt ?? sent.createdAt;
   const now = certificate?.shownAt ?? deps.clock.now();
   const otherPoiIds = otherStoresOfUses(sent, certificate).slice(0, MAX_OTHER_STORES);
-  const uses: CertificateUse[] = [];
-  for (const poiId of [sent.poiId, ...otherPoiIds]) {
+  const recordsOf = async (poiId: string): Promise<readonly VerifyRecord[]> => {
     const records = await deps.douyin.queryVerifyRecords({
       poiId,
       from: new Date(firstSentAt.getTime() - marginMs),
       to: new Date(now.getTime() + marginMs),
       limit: MAX_RECORDS,
     });
-    uses.push(...records.filter((record) => record.certificateId === sent.certificateId));
+    return records.filter((record) => record.certificateId === sent.certificateId);
+  };
+  const own = await recordsOf(sent.poiId);
+  const uses: CertificateUse[] = own.map((record) => ({
+    ...record,
+    poiId: record.poiId || (storeOfUse(certificate, record.verifyId) === sent.poiId ? sent.poiId : ''),
+  }));
+  for (const poiId of otherPoiIds) {
+    // Asked for our store Douyin did not list it, so it did not ignore which store it was asked for.
+    const elsewhere = (await recordsOf(poiId)).filter(
+      (record) => !own.some((ours) => ours.verifyId === record.verifyId),
+    );
+    uses.push(
+      ...elsewhere.map((record) => ({
+        ...record,
+        poiId: record.poiId || (storeOfUse(certificate, record.verifyId) === poiId ? poiId : ''),
+      })),
+    );
   }
   return uses;
+}
+
+/** The store that the certificate names for a use; '' where it does not name that use, or no store for it. */
+function storeOfUse(certificate: ShownCertificate | null, verifyId: string): string {
+  const uses = [...(certificate?.uses ?? []), ...(certificate?.lastUse ? [certificate.lastUse] : [])];
+  return uses.find((use) => use.verifyId === verifyId)?.poiId ?? '';
 }
 
 const REFUSALS = {

@@ -139,7 +139,7 @@ export function couponColumns(certificate: Certificate) {
     skuName: certificate.skuTitle,
     sourceOrderId: certificate.sourceOrderId,
     payAmount: certificate.payAmountFen ?? 0,
-    isTimesCard: certificate.grouponType === 'times_card',
+    isTimesCard: certificate.kind === 'times_card',
     timesUsedBefore: certificate.timesUsed,
   };
 }

@@ -7,9 +7,6 @@ import type { VerificationKey } from '../workflows/contract.ts';
 import type { ActivityDeps } from './deps.ts';
 import { storePatiently } from './store-patiently.ts';
 
-/** Douyin's code for a coupon that is used already. */
-export const ALREADY_VERIFIED = 1208;
-
 type SuccessColumns = Omit<Parameters<VerificationRepository['settle']>[1], 'verifyStatus'>;
 
 /**

@@ -1,4 +1,5 @@
 // Sends one counted verify and stores what Douyin said. The first send and every repeat go through here.
+import { ALREADY_VERIFIED } from '../src/domain/douyin-codes.ts';
 import type { ErrorCode } from '../src/domain/errors.ts';
 import { isTooLateToSend, type LastOutcomeKind, type Verification } from '../src/domain/verification.ts';
 import { nextSettlementStep } from '../src/domain/settlement.ts';
@@ -6,7 +7,7 @@ import type { VerifiedItem, VerifyOutcome } from '../src/ports/douyin.ts';
 import type { VerificationKey } from '../workflows/contract.ts';
 import type { ActivityDeps } from './deps.ts';
 import { lookUp, settleByLookUp } from './look-up.ts';
-import { ALREADY_VERIFIED, settleSuccess } from './settle-success.ts';
+import { settleSuccess } from './settle-success.ts';
 import { storePatiently } from './store-patiently.ts';
 import type { Closed, Unknown } from './types.ts';
 import { closedProgress, closeWith, readRound } from './verification-progress.ts';
@@ -94,13 +95,14 @@ async function store(
       });
 
     case 'unknown': {
-      const kind = outcome.isRefusalOfRepeat
-        ? 'refused'
-        : outcome.next === 'look_up'
-          ? 'in_review'
-          : 'unanswered';
-      const noted = await noteUnknown(deps, key, kind, { ...outcome, lastOutcome: outcome.reason });
-      if (noted && outcome.isRefusalOfRepeat) return lookUpNow(deps, key, noted);
+      const kind = outcome.why === 'unclear' ? 'unanswered' : outcome.why;
+      const noted = await noteUnknown(deps, key, kind, {
+        ...outcome,
+        errorCode: outcome.errorCode ?? 0,
+        lastOutcome: outcome.reason,
+      });
+      const isLookedUpAtOnce = outcome.why === 'refused' || outcome.why === 'unclear';
+      if (noted && isLookedUpAtOnce) return lookUpNow(deps, key, noted);
       return noted ? unknownProgress(deps, noted) : closeWith(deps, key, null, stillRunning);
     }
   }

@@ -12,10 +12,12 @@ import { createDatabase, type Database } from './db/unit-of-work.ts';
 import { DouyinAccessTokens } from './douyin/access-token.ts';
 import { CallBudget, MAX_BACKGROUND_CALLS } from './douyin/call-budget.ts';
 import { HttpDouyin } from './douyin/client.ts';
+import { MonotonicDouyinClock } from './douyin/douyin-clock.ts';
 import { HttpShortLinks } from './douyin/short-link.ts';
 import type { Logger } from './observability/logger.ts';
 import { createMetrics, type Metrics } from './observability/metrics.ts';
 import type { Clock } from './ports/clock.ts';
+import type { DouyinClock } from './ports/douyin-clock.ts';
 import type { SecretBox } from './ports/secret-box.ts';
 import type { VerdictBoard } from './ports/verdict-board.ts';
 import type { VerificationResolver } from './ports/verification-runner.ts';
@@ -39,6 +41,7 @@ export interface Core {
   readonly config: Config;
   readonly logger: Logger;
   readonly clock: Clock;
+  readonly douyinClock: DouyinClock;
   readonly metrics: Metrics;
   readonly orm: MikroORM;
   readonly db: Database;
@@ -67,6 +70,7 @@ export async function openCore(config: Config, logger: Logger): Promise<Core> {
     logger,
   });
   const clock: Clock = { now: () => new Date() };
+  const douyinClock = new MonotonicDouyinClock();
   const metrics = createMetrics();
   const secretBox = createSecretBox(config.secretsKeys.map((key) => key.expose()));
   const accessTokens = new DouyinAccessTokens({
@@ -77,6 +81,7 @@ export async function openCore(config: Config, logger: Logger): Promise<Core> {
     clock,
     timeoutMs: config.douyin.timeoutMs,
     logger,
+    douyinClock,
   });
   metrics.watchAccessToken(() => accessTokens.status());
   const budget = new CallBudget({
@@ -98,6 +103,7 @@ export async function openCore(config: Config, logger: Logger): Promise<Core> {
     // whatever the others hold.
     connections: 2 * config.verification.maxInFlight + MAX_BACKGROUND_CALLS,
     budget,
+    douyinClock,
     logger,
     onCall: (call) => metrics.observeDouyinCall(call),
   });
@@ -109,6 +115,7 @@ export async function openCore(config: Config, logger: Logger): Promise<Core> {
     config,
     logger,
     clock,
+    douyinClock,
     metrics,
     orm,
     db: createDatabase(orm),

@@ -14,8 +14,26 @@ export interface CertificateUse {
   readonly verifyTime: Date | null;
   /** Through which channel; `open_api` is the only one that can be ours. */
   readonly channel: 'open_api' | 'other' | 'unknown';
+  /** The store; '' where the record does not name it: it is never taken from what was asked for. */
   readonly poiId: string;
+  /** Which use of a times card it was, from 1; null for other coupons, or where Douyin does not tell. */
+  readonly serialNumber: number | null;
+  /** Whether Douyin would still undo it; null where it does not tell. */
+  readonly canCancel: boolean | null;
   readonly isCancelled: boolean;
+  /** When it was undone; null unless Douyin tells a time, also for a use that was. */
+  readonly cancelledAt: Date | null;
+}
+
+/** What a coupon is. The gateway redeems neither stored-value cards (惠享卡) nor dynamic vouchers. */
+export type CouponKind =
+  'package' | 'voucher' | 'times_card' | 'stored_value' | 'dynamic_voucher' | 'unknown';
+
+/** The price of one use of a times card; null where Douyin does not tell. */
+export interface SerialAmount {
+  readonly serialNumber: number;
+  readonly payFen: number | null;
+  readonly originalFen: number | null;
 }
 
 /** One coupon as prepare, get and query list it. Ids are Douyin's, as text; amounts in fen. */
@@ -30,12 +48,16 @@ export interface Certificate {
   readonly productId: string;
   readonly skuId: string;
   readonly skuTitle: string;
-  readonly grouponType: 'package' | 'voucher' | 'times_card' | 'unknown';
-  /** This coupon's own share of the order; null where Douyin does not tell. */
+  /** The merchant's own number of the sku. */
+  readonly thirdSkuId: string;
+  readonly kind: CouponKind;
+  /** This coupon's own share of the order, of a times card all its uses; null where Douyin does not tell. */
   readonly payAmountFen: number | null;
   readonly originalAmountFen: number | null;
   readonly timesCount: number | null;
   readonly timesUsed: number | null;
+  /** What each use of a times card costs; empty for other coupons, or where Douyin does not tell. */
+  readonly serialAmounts: readonly SerialAmount[];
   readonly lastUse: CertificateUse | null;
   readonly uses: readonly CertificateUse[];
   readonly sourceOrderId: string;
@@ -52,6 +74,8 @@ export interface PreparedOrder {
   readonly orderId: string;
   readonly verifyToken: string;
   readonly certificates: readonly Certificate[];
+  /** When Douyin answered, by its own clock; null if it did not say. The listed coupons were unused then. */
+  readonly shownAt: Date | null;
 }
 
 /**

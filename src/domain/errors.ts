@@ -1,6 +1,6 @@
 // The one table of errors a caller can see: code → kind and public message in both languages.
 // How a kind becomes an HTTP status, an activity failure or a log level belongs to those layers, as total maps over ErrorKind.
-// Douyin's own codes do not belong here: they are src/douyin/error-codes.ts.
+// Douyin's own codes do not belong here: they are douyin-codes.ts.
 
 /** Whose failure it is and what can be done about it; every layer maps it completely. */
 export type ErrorKind =

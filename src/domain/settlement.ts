@@ -154,9 +154,14 @@ export function judgeLookUp(
   const isForeign = (use: CertificateUse): boolean =>
     claimed.has(use.verifyId) ||
     isBeforeFirstSend(verification, use) ||
-    recordedUses.some((recorded) => recorded.verifyId === use.verifyId && !isOurs(verification, recorded));
+    recordedUses.some(
+      (recorded) =>
+        recorded.verifyId === use.verifyId &&
+        (recorded.poiId !== '' || recorded.channel === 'other') &&
+        !isOurs(verification, recorded),
+    );
 
-  if (verification.isTimesCard || certificate.grouponType === 'times_card') {
+  if (verification.isTimesCard || certificate.kind === 'times_card') {
     const { timesUsed } = certificate;
     const usedBefore = verification.timesUsedBefore;
     const isUntouched = timesUsed !== null && usedBefore !== null && timesUsed <= usedBefore;

@@ -13,8 +13,9 @@ import type { Secret } from '../observability/secret.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { AccessToken, AccessTokens } from '../ports/douyin.ts';
 import type { StoredAccessToken, TokenStore } from '../ports/token-store.ts';
+import type { MonotonicDouyinClock } from './douyin-clock.ts';
 import { createDouyinPool, exchange, MAX_ANSWER_BYTES } from './http-exchange.ts';
-import { clientTokenSchema, readJsonObject } from './wire.ts';
+import { clientTokenSchema, readDateHeader, readJsonObject } from './wire.ts';
 
 const CLIENT_TOKEN_PATH = '/oauth/client_token/';
 const DEFAULT_MINIMUM_LIFE_MS = 60_000;
@@ -49,6 +50,8 @@ export interface DouyinAccessTokensOptions {
   /** Bound of one fetch, milliseconds. */
   readonly timeoutMs: number;
   readonly logger: Logger;
+  /** Told when Douyin gave a token: its answer has no other time than its `Date` header. */
+  readonly douyinClock?: MonotonicDouyinClock;
 }
 
 export class DouyinAccessTokens implements AccessTokens {
@@ -249,7 +252,7 @@ export class DouyinAccessTokens implements AccessTokens {
   }
 
   async #fetch(generation: number): Promise<StoredAccessToken> {
-    const { clientKey, clientSecret, timeoutMs } = this.#options;
+    const { clientKey, clientSecret, timeoutMs, douyinClock } = this.#options;
     const obtainedAt = this.#options.clock.now();
     this.#countFetch(obtainedAt.getTime());
     const answered = await exchange(this.#pool, {
@@ -266,7 +269,10 @@ export class DouyinAccessTokens implements AccessTokens {
       maxBodyBytes: MAX_ANSWER_BYTES,
     });
     if (answered.kind !== 'answered') throw tokenUnavailable(`${answered.kind}: ${answered.cause}`);
+    const receivedAtMs = douyinClock?.monotonicMs() ?? 0;
     const { accessToken, expiresInS } = readToken(answered.status, answered.body);
+    const answeredAt = readDateHeader(answered.headers);
+    if (answeredAt) douyinClock?.note(answeredAt, receivedAtMs);
     return {
       token: accessToken,
       obtainedAt,
@@ -307,7 +313,7 @@ function readToken(status: number, body: Buffer): { accessToken: string; expires
   if (errorCode === TOO_FREQUENT) {
     throw new TooFrequentError('douyin.unavailable', { internal: `client_token: ${what}, too frequent` });
   }
-  if (errorCode !== null && REFUSALS.has(errorCode)) {
+  if (typeof errorCode === 'number' && REFUSALS.has(errorCode)) {
     throw new AppError('douyin.refused_gateway', {
       internal: `client_token: ${what}: check the client key and secret`,
     });

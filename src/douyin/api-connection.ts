@@ -1,9 +1,11 @@
-// The connection to Douyin's API: paths, headers, time-out and access token of one call. What an answer means, and
+// The connection to Douyin's API: paths, headers, time-out, access token and time of one call. What an answer means, and
 // which call may be made twice, belongs to the callers.
 import type { Pool } from 'undici';
 import { AppError } from '../domain/errors.ts';
 import type { AccessToken, AccessTokens } from '../ports/douyin.ts';
-import { createDouyinPool, exchange, MAX_ANSWER_BYTES, type Exchange } from './http-exchange.ts';
+import type { MonotonicDouyinClock } from './douyin-clock.ts';
+import { createDouyinPool, exchange, MAX_ANSWER_BYTES } from './http-exchange.ts';
+import { readExchange, type Received } from './wire.ts';
 
 const DEFAULT_CONNECTIONS = 100;
 /** A token must outlive the call that carries it, and a little clock difference. */
@@ -13,7 +15,6 @@ const PATHS = {
   prepare: '/goodlife/v1/fulfilment/certificate/prepare/',
   verify: '/goodlife/v1/fulfilment/certificate/verify/',
   get_certificate: '/goodlife/v1/fulfilment/certificate/get/',
-  query_certificates: '/goodlife/v1/fulfilment/certificate/query/',
   query_verify_records: '/goodlife/v1/fulfilment/certificate/verify_record/query/',
   query_order: '/goodlife/v1/trade/order/query/',
   query_stores: '/goodlife/v1/shop/poi/query/',
@@ -31,6 +32,8 @@ export interface ApiConnectionOptions {
   readonly tokens: AccessTokens;
   /** Connections to Douyin at the same time; further calls wait for one within their time-out. */
   readonly connections?: number;
+  /** Told the time of each of Douyin's answers. */
+  readonly douyinClock?: MonotonicDouyinClock;
 }
 
 export interface ApiCall {
@@ -38,6 +41,8 @@ export interface ApiCall {
   /** JSON; with it the call is a POST. */
   readonly body?: string;
   readonly signal: AbortSignal | undefined;
+  /** Asked right before the first byte leaves: if not, the call is not sent. */
+  readonly mayStart?: () => boolean;
 }
 
 export class ApiConnection {
@@ -59,13 +64,13 @@ export class ApiConnection {
     await this.#pool.close();
   }
 
-  /** Sends one call once. */
-  send(
+  /** Sends one call once, and reads its answer. */
+  async send(
     endpoint: DouyinEndpoint,
     token: AccessToken,
-    { query = {}, body, signal }: ApiCall,
-  ): Promise<Exchange> {
-    return exchange(this.#pool, {
+    { query = {}, body, signal, mayStart }: ApiCall,
+  ): Promise<Received> {
+    const exchanged = await exchange(this.#pool, {
       origin: this.#origin,
       method: body === undefined ? 'GET' : 'POST',
       path: this.#basePath + PATHS[endpoint] + encodeQuery(query),
@@ -78,7 +83,15 @@ export class ApiConnection {
       timeoutMs: this.#options.timeoutMs,
       maxBodyBytes: MAX_ANSWER_BYTES,
       signal,
+      mayStart,
     });
+    const { douyinClock } = this.#options;
+    const receivedAtMs = douyinClock?.monotonicMs() ?? 0;
+    const received = readExchange(exchanged);
+    if (received.kind === 'answered' && received.answeredAt) {
+      douyinClock?.note(received.answeredAt, receivedAtMs);
+    }
+    return received;
   }
 
   /** @throws AppError */

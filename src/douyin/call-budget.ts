@@ -6,20 +6,19 @@ import type { Logger } from '../observability/logger.ts';
 import type { PauseStore, StoredPause } from '../ports/pause-store.ts';
 import type { DouyinEndpoint } from './api-connection.ts';
 
-/** What a call is for, the most important first. cancel and reconciliation have their place before they have calls. */
-const PURPOSES = ['verify', 'cancel', 'prepare', 'look_up', 'enrichment', 'reconciliation'] as const;
+/** What a call is for, the most important first. */
+const PURPOSES = ['verify', 'cancel', 'prepare', 'look_up', 'enrichment'] as const;
 export type CallPurpose = (typeof PURPOSES)[number];
 
 /**
  * Douyin's published figures, calls per second of one Douyin app, all processes together. An endpoint that is not here
  * has no pace: verify's is unpublished, and a coupon that is prepared is never kept waiting by our guess at it.
- * certificate/get's is unpublished too and taken to be its sibling query's; of the order query's two figures, 500
- * capacity and 20 usage, the small one.
+ * certificate/get's is unpublished too and taken to be that of its sibling, certificate/query; of the order query's
+ * two figures, 500 capacity and 20 usage, the small one.
  */
 export const PUBLISHED_CALLS_PER_SECOND: Readonly<Partial<Record<DouyinEndpoint, number>>> = {
   prepare: 200,
   get_certificate: 35,
-  query_certificates: 35,
   query_verify_records: 100,
   query_order: 20,
   query_stores: 400,
@@ -40,7 +39,6 @@ const SHARES: Readonly<Record<CallPurpose, Share>> = {
   prepare: UNBOUNDED,
   look_up: { maxUnderWay: 24, leaves: 0 },
   enrichment: { maxUnderWay: 16, leaves: 0.25 },
-  reconciliation: { maxUnderWay: 4, leaves: 0.5 },
 };
 
 /** Connections that the calls nobody waits for can hold at the same time. */

@@ -1,6 +1,7 @@
 // The Douyin port over HTTP: which calls there are, what each sends and what its answer becomes.
 // Reading JSON is wire.ts, translating it mapping.ts, judging a verify verify-outcome.ts, the token access-token.ts.
-import type { Certificate, ShownCertificate } from '../domain/coupon.ts';
+import type { ShownCertificate } from '../domain/coupon.ts';
+import { meaningOf } from '../domain/douyin-codes.ts';
 import type { OrderDetails } from '../domain/enrichment.ts';
 import { AppError } from '../domain/errors.ts';
 import type { Logger } from '../observability/logger.ts';
@@ -26,16 +27,23 @@ import {
   type HarmlessAnswer,
   type HarmlessEndpoint,
 } from './harmless-call.ts';
-import { toCertificate, toCertificates, toOrderDetails, toVerifyRecord } from './mapping.ts';
+import {
+  isSameCoupon,
+  mergeCertificates,
+  mergeRecords,
+  toCertificate,
+  toCertificates,
+  toOrderDetails,
+  toVerifyRecord,
+} from './mapping.ts';
 import { judgeTokenRefusedAgain, judgeVerify, notSent } from './verify-outcome.ts';
 import {
   getCertificateDataSchema,
-  meaningOfAnswer,
   ordersDataSchema,
   prepareDataSchema,
-  queryCertificatesDataSchema,
   verifyRecordsDataSchema,
-  type Answer,
+  type WireCertificate,
+  type WireVerifyRecord,
 } from './wire.ts';
 
 const MAX_RECORDS_PER_PAGE = 20;
@@ -53,15 +61,19 @@ export interface HttpDouyinOptions extends ApiConnectionOptions {
   /** Without one, calls are neither paced nor held back. */
   readonly budget?: CallBudget;
   readonly onCall?: (call: DouyinCall) => void;
+  /** What `mustStartBy` of a verify is measured by; `performance.now()` unless given. */
+  readonly monotonicMs?: () => number;
 }
 
 export class HttpDouyin implements Douyin {
   readonly #options: HttpDouyinOptions;
   readonly #connection: ApiConnection;
+  readonly #monotonicMs: () => number;
 
   constructor(options: HttpDouyinOptions) {
     this.#options = options;
     this.#connection = new ApiConnection(options);
+    this.#monotonicMs = options.monotonicMs ?? (() => performance.now());
   }
 
   /** Waits for the calls under way, then closes the connections. */
@@ -80,7 +92,12 @@ export class HttpDouyin implements Douyin {
       if (certificates.length > 0 && data.verify_token === '') throw broken('prepare', 'no verify_token');
       return {
         kind: 'prepared',
-        order: { orderId: data.order_id, verifyToken: data.verify_token, certificates },
+        order: {
+          orderId: data.order_id,
+          verifyToken: data.verify_token,
+          certificates,
+          shownAt: ended.answeredAt,
+        },
       };
     });
   }
@@ -107,23 +124,25 @@ export class HttpDouyin implements Douyin {
   ): Promise<ShownCertificate | null> {
     return this.#made('get_certificate', purpose, async () => {
       const query = { encrypted_code: encryptedCode };
-      const answer = await this.#read('get_certificate', purpose, query, signal);
-      if (answer === null) return null;
-      const data = parseData(getCertificateDataSchema, answer, 'get_certificate');
-      const wire = data.certificate ?? data.certificate_v2 ?? data.certificate_v_2;
-      if (!wire || (wire.encrypted_code === '' && wire.certificate_id === '')) return null;
-      if (wire.encrypted_code !== '' && wire.encrypted_code !== encryptedCode) {
-        throw broken('get_certificate', 'it is about another coupon');
-      }
-      return { ...toCertificate(wire, 'look_up'), shownAt: answer.answeredAt };
-    });
-  }
-
-  async queryCertificatesOfOrder(orderId: string, signal?: AbortSignal): Promise<readonly Certificate[]> {
-    return this.#made('query_certificates', 'look_up', async () => {
-      const answer = await this.#read('query_certificates', 'look_up', { order_id: orderId }, signal);
-      if (answer === null) return [];
-      return toCertificates(parseData(queryCertificatesDataSchema, answer, 'query_certificates'), 'look_up');
+      const ended = await this.#read('get_certificate', purpose, query, signal);
+      if (ended === null) return null;
+      const data = parseData(getCertificateDataSchema, ended.answer, 'get_certificate');
+      const told = [data.certificate, data.certificate_v2, data.certificate_v_2].filter(
+        (wire) => wire != null && (wire.encrypted_code !== '' || wire.certificate_id !== ''),
+      ) as readonly WireCertificate[];
+      const [first, ...others] = told;
+      if (!first) return null;
+      const isAnothers = told.some(
+        (wire) => wire.encrypted_code !== '' && wire.encrypted_code !== encryptedCode,
+      );
+      if (isAnothers) throw broken('get_certificate', 'it is about another coupon');
+      // One that has the code and one that has the id are told of the same code; two ids are two coupons.
+      const wire = others.reduce((merged, other) => {
+        const isContrary = merged.certificate_id !== '' && other.certificate_id !== '';
+        if (isContrary && !isSameCoupon(merged, other)) throw broken('get_certificate', 'two coupons');
+        return mergeCertificates(merged, other);
+      }, first);
+      return { ...toCertificate(wire, 'look_up'), shownAt: ended.answeredAt };
     });
   }
 
@@ -132,7 +151,7 @@ export class HttpDouyin implements Douyin {
     signal?: AbortSignal,
   ): Promise<readonly VerifyRecord[]> {
     return this.#made('query_verify_records', 'look_up', async () => {
-      const records = new Map<string, VerifyRecord>();
+      let walked: readonly WireVerifyRecord[] = [];
       let cursor = '0';
       // Douyin's order is not documented, so all pages up to the limit are walked before they are sorted.
       for (let page = 0; page * MAX_RECORDS_PER_PAGE < input.limit; page += 1) {
@@ -143,18 +162,18 @@ export class HttpDouyin implements Douyin {
           end_time: String(Math.ceil(input.to.getTime() / 1000)),
           poi_ids: input.poiId,
         };
-        const answer = await this.#read('query_verify_records', 'look_up', query, signal);
-        if (answer === null) break;
-        const data = parseData(verifyRecordsDataSchema, answer, 'query_verify_records');
-        const listed = data.records_v2.length > 0 ? data.records_v2 : data.records;
-        for (const wire of listed) records.set(wire.verify_id, toVerifyRecord(wire, input.poiId));
-        const next = listed.at(-1)?.cursor ?? '';
+        const ended = await this.#read('query_verify_records', 'look_up', query, signal);
+        if (ended === null) break;
+        const data = parseData(verifyRecordsDataSchema, ended.answer, 'query_verify_records');
+        const longer = data.records_v2.length < data.records.length ? data.records : data.records_v2;
+        walked = mergeRecords(walked, mergeRecords(data.records, data.records_v2));
+        const next = longer.at(-1)?.cursor ?? '';
         // A cursor that repeats would walk in circles.
-        if (listed.length < MAX_RECORDS_PER_PAGE || next === '' || next === cursor) break;
+        if (longer.length < MAX_RECORDS_PER_PAGE || next === '' || next === cursor) break;
         cursor = next;
       }
-      return [...records.values()]
-        .filter((record) => record.poiId === input.poiId)
+      return walked
+        .map(toVerifyRecord)
         .sort((a, b) => (a.verifyTime?.getTime() ?? 0) - (b.verifyTime?.getTime() ?? 0))
         .slice(0, input.limit);
     });
@@ -163,9 +182,9 @@ export class HttpDouyin implements Douyin {
   async findOrder(orderId: string, signal?: AbortSignal): Promise<OrderDetails | null> {
     return this.#made('query_order', 'enrichment', async () => {
       const query = { order_id: orderId, page_num: '1', page_size: '1' };
-      const answer = await this.#read('query_order', 'enrichment', query, signal);
-      if (answer === null) return null;
-      const { orders } = parseData(ordersDataSchema, answer, 'query_order');
+      const ended = await this.#read('query_order', 'enrichment', query, signal);
+      if (ended === null) return null;
+      const { orders } = parseData(ordersDataSchema, ended.answer, 'query_order');
       if (orders.length === 0) return null;
       const order = orders.find((candidate) => candidate.order_id === orderId);
       if (!order) throw broken('query_order', 'it is about another order');
@@ -202,14 +221,15 @@ export class HttpDouyin implements Douyin {
       poi_id: input.poiId,
       encrypted_codes: [input.encryptedCode],
     });
+    const { attempt, mustStartBy = Infinity } = input;
+    const mayStart = (): boolean => this.#monotonicMs() <= mustStartBy;
     const send = async (token: AccessToken) => {
-      const answered = await this.#connection.send('verify', token, { body, signal });
+      const answered = await this.#connection.send('verify', token, { body, signal, mayStart });
       if (answered.kind === 'answered' && answered.status === TOO_MANY_REQUESTS) {
         this.#tooFrequent('verify', 'verify')(TOO_MANY_REQUESTS);
       }
       return answered;
     };
-    const { attempt } = input;
 
     let token: AccessToken;
     try {
@@ -237,10 +257,9 @@ export class HttpDouyin implements Douyin {
   }
 
   #noted(outcome: VerifyOutcome): VerifyOutcome {
-    const isRefusal = outcome.kind === 'refused' && !outcome.isAlreadyUsed;
-    if ((isRefusal || outcome.kind === 'unknown') && outcome.errorCode !== 0) {
+    if ((outcome.kind === 'refused' || outcome.kind === 'unknown') && outcome.errorCode !== null) {
       alertIfUnlisted(this.#options.logger, 'verify', outcome.errorCode);
-      if (meaningOfAnswer(outcome.errorCode, outcome.description) === 'too_frequent') {
+      if (meaningOf(outcome.errorCode, outcome.description) === 'too_frequent') {
         this.#tooFrequent('verify', 'verify')(outcome.errorCode);
       }
     }
@@ -265,7 +284,7 @@ export class HttpDouyin implements Douyin {
     purpose: CallPurpose,
     query: Readonly<Record<string, string>>,
     signal: AbortSignal | undefined,
-  ): Promise<Answer | null> {
+  ): Promise<HarmlessAnswer | null> {
     const ended = await askHarmless(this.#connection, this.#options.logger, {
       endpoint,
       query: { account_id: this.#options.accountId, ...query },
@@ -274,7 +293,7 @@ export class HttpDouyin implements Douyin {
       onTooFrequent: this.#tooFrequent(endpoint, purpose),
     });
     if (ended.end === 'nothing') return null;
-    if (ended.end === 'ok') return ended.answer;
+    if (ended.end === 'ok') return ended;
     throw broken(endpoint, `code ${ended.errorCode}`, ended.answer);
   }
 

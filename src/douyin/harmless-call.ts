@@ -1,12 +1,12 @@
 // A call that consumes nothing, from sending it to a readable answer or an AppError. verify is not one: see client.ts.
 import type { z } from 'zod';
+import { meaningOf, type CodeMeaning } from '../domain/douyin-codes.ts';
 import { AppError, type AppErrorOptions } from '../domain/errors.ts';
 import type { Logger } from '../observability/logger.ts';
 import type { AccessToken } from '../ports/douyin.ts';
 import type { ApiConnection, DouyinEndpoint } from './api-connection.ts';
-import { meaningOfCode, type CodeMeaning, type HarmlessCallEnd } from './error-codes.ts';
-import type { Exchange } from './http-exchange.ts';
-import { meaningOfAnswer, readAnswer, type Answer } from './wire.ts';
+import type { HarmlessCallEnd } from './error-codes.ts';
+import type { Answer, Received } from './wire.ts';
 
 const TOO_MANY_REQUESTS = 429;
 
@@ -27,6 +27,8 @@ export interface HarmlessAnswer {
   readonly end: 'ok' | 'nothing' | 'refused' | 'broken';
   readonly errorCode: number;
   readonly answer: Answer;
+  /** By Douyin's clock; null if it did not say. */
+  readonly answeredAt: Date | null;
   readonly body: Buffer;
 }
 
@@ -49,25 +51,25 @@ export async function askHarmless(
   throw refusedGateway(call.endpoint, 'Douyin refused a fresh access token');
 }
 
-async function send(connection: ApiConnection, call: HarmlessCall, token: AccessToken): Promise<Exchange> {
+async function send(connection: ApiConnection, call: HarmlessCall, token: AccessToken): Promise<Received> {
   const sent = await connection.send(call.endpoint, token, call);
   return sent.kind === 'lost' && sent.isConnectionLoss ? connection.send(call.endpoint, token, call) : sent;
 }
 
-function judge(call: HarmlessCall, logger: Logger, answered: Exchange): HarmlessAnswer | 'refresh_token' {
+function judge(call: HarmlessCall, logger: Logger, answered: Received): HarmlessAnswer | 'refresh_token' {
   const { endpoint } = call;
   if (answered.kind !== 'answered') throw unavailable(endpoint, `${answered.kind}: ${answered.cause}`);
-  const { status, body } = answered;
+  const { status, body, answer, answeredAt } = answered;
   if (status === TOO_MANY_REQUESTS) call.onTooFrequent?.(status);
   if (status === TOO_MANY_REQUESTS || status >= 500) throw unavailable(endpoint, `HTTP ${status}`);
-  const answer = readAnswer(body);
   if (answer === null || answer.errorCode === null) throw broken(endpoint, `HTTP ${status}, no error codes`);
   const { errorCode } = answer;
+  if (errorCode === 'unreadable') throw broken(endpoint, `HTTP ${status}, unreadable error code`, answer);
   if (errorCode === 0) {
     if (status !== 200) throw broken(endpoint, `HTTP ${status} with error codes 0`, answer);
-    return { end: 'ok', errorCode, answer, body };
+    return { end: 'ok', errorCode, answer, answeredAt, body };
   }
-  const meaning = meaningOfAnswer(errorCode, answer.description);
+  const meaning = meaningOf(errorCode, answer.description);
   alertIfUnlisted(logger, endpoint, errorCode, answer);
   if (meaning === 'too_frequent') call.onTooFrequent?.(errorCode);
   const end = call.ends[meaning];
@@ -81,7 +83,7 @@ function judge(call: HarmlessCall, logger: Logger, answered: Exchange): Harmless
     case 'nothing':
     case 'refused':
     case 'broken':
-      return { end, errorCode, answer, body };
+      return { end, errorCode, answer, answeredAt, body };
   }
 }
 
@@ -92,7 +94,7 @@ export function alertIfUnlisted(
   errorCode: number,
   answer?: Answer,
 ): void {
-  if (meaningOfCode(errorCode) !== 'unlisted') return;
+  if (meaningOf(errorCode, '') !== 'unexplained') return;
   logger.error(
     {
       endpoint,
@@ -138,6 +140,8 @@ function told(endpoint: DouyinEndpoint, what: string, answer?: Answer): AppError
   const logid = answer?.logid ? `, logid ${answer.logid}` : '';
   return {
     internal: `Douyin ${endpoint}: ${what}${sub}${logid}`,
-    ...(answer?.errorCode ? { data: { douyin_error_code: answer.errorCode } } : {}),
+    ...(typeof answer?.errorCode === 'number' && answer.errorCode !== 0
+      ? { data: { douyin_error_code: answer.errorCode } }
+      : {}),
   };
 }

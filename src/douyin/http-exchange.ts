@@ -47,6 +47,8 @@ export interface ExchangeRequest {
   /** Answers with the headers only; the body is thrown away unread. */
   readonly ignoresBody?: boolean;
   readonly signal?: AbortSignal | undefined;
+  /** Asked before a connection is waited for and right before the first byte: if not, nothing is sent. */
+  readonly mayStart?: (() => boolean) | undefined;
 }
 
 /** `cause` is a short word for operators and never holds anything of the request. */
@@ -69,6 +71,7 @@ export function exchange(dispatcher: Dispatcher, request: ExchangeRequest): Prom
   return new Promise((resolve) => {
     const handler = new ExchangeHandler(request, resolve);
     if (request.signal?.aborted) return handler.end('cancelled');
+    if (request.mayStart?.() === false) return handler.end('too late');
     try {
       dispatcher.dispatch(
         {
@@ -120,6 +123,8 @@ class ExchangeHandler implements Dispatcher.DispatchHandler {
 
   /** undici calls this with a connection in hand, right before it writes the first byte. */
   onRequestStart(controller: Dispatcher.DispatchController): void {
+    // Before the controller is kept: without one nothing counts as sent.
+    if (this.#request.mayStart?.() === false) this.#settle(this.#failure('too late', false));
     this.#controller = controller;
     // Given up while it waited: abort now, and nothing is written.
     if (this.#isSettled) controller.abort(new Error('given up'));

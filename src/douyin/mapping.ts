@@ -1,8 +1,8 @@
 // Douyin's objects → ours. Pure; reading the JSON is wire.ts, judging a verify is verify-outcome.ts.
-import type { Certificate, CertificateUse, CouponStatus } from '../domain/coupon.ts';
+import type { Certificate, CertificateUse, CouponKind, CouponStatus } from '../domain/coupon.ts';
 import type { OrderDetails } from '../domain/enrichment.ts';
 import type { VerifyRecord } from '../ports/douyin.ts';
-import type { WireCertificate, WireOrder, WireVerifyRecord } from './wire.ts';
+import type { Code, WireCertificate, WireOrder, WireVerifyRecord } from './wire.ts';
 
 /** Who listed a certificate: prepare lists only what can be used now, a look-up lists whatever there is. */
 export type CertificateSource = 'prepare' | 'look_up';
@@ -17,7 +17,7 @@ const CANCELLED_RECORD_STATUS = 2;
  *   coupon is UNUSED; in a look-up, which is asked whether money moved, it says nothing.
  * Expiry is not a status of Douyin's; domain judges it by the time.
  */
-function toCouponStatus(status: number | null, source: CertificateSource): CouponStatus {
+function toCouponStatus(status: Code, source: CertificateSource): CouponStatus {
   switch (status) {
     case null:
     case 0:
@@ -48,11 +48,15 @@ export function toCertificate(wire: WireCertificate, source: CertificateSource):
     productId: wire.sku?.product_id ?? '',
     skuId: wire.sku?.sku_id ?? '',
     skuTitle: wire.sku?.title ?? '',
-    grouponType: toGrouponType(wire.sku?.groupon_type ?? null),
+    thirdSkuId: wire.sku?.third_sku_id ?? '',
+    kind: toKind(wire),
     payAmountFen: wire.amount?.pay_amount ?? null,
     originalAmountFen: wire.amount?.original_amount ?? null,
     timesCount: wire.time_card?.times_count ?? null,
     timesUsed: wire.time_card?.times_used ?? null,
+    serialAmounts: (wire.time_card?.serial_amount_list ?? []).flatMap(
+      ({ serial_numb: serialNumber, amount }) => (serialNumber === null ? [] : [{ serialNumber, ...amount }]),
+    ),
     lastUse: toCertificateUse(wire.verify),
     uses,
     sourceOrderId:
@@ -60,23 +64,100 @@ export function toCertificate(wire: WireCertificate, source: CertificateSource):
   };
 }
 
-/** Ordinary certificates and those of combination packages, each once. */
+/** The certificates of all lists, each coupon once: told twice, what one place leaves out is taken from the other. */
 export function toCertificates(
   lists: {
     readonly certificates: readonly WireCertificate[];
     readonly certificates_v2: readonly WireCertificate[];
+    readonly certificates_v_2: readonly WireCertificate[];
   },
   source: CertificateSource,
 ): Certificate[] {
-  const certificates = [...lists.certificates, ...lists.certificates_v2].map((wire) =>
-    toCertificate(wire, source),
-  );
-  const byKey = new Map(certificates.map((one) => [one.certificateId || one.encryptedCode, one]));
-  return [...byKey.values()];
+  const merged: WireCertificate[] = [];
+  for (const wire of [...lists.certificates, ...lists.certificates_v2, ...lists.certificates_v_2]) {
+    const at = merged.findIndex((known) => isSameCoupon(known, wire));
+    const known = merged[at];
+    if (known) merged[at] = mergeCertificates(known, wire);
+    else merged.push(wire);
+  }
+  return merged.map((wire) => toCertificate(wire, source));
 }
 
-function toGrouponType(type: number | null): Certificate['grouponType'] {
-  switch (type) {
+/** By the certificate's id; by its code where one of the two has no id. */
+export function isSameCoupon(one: WireCertificate, other: WireCertificate): boolean {
+  return one.certificate_id !== '' && other.certificate_id !== ''
+    ? one.certificate_id === other.certificate_id
+    : one.encrypted_code !== '' && one.encrypted_code === other.encrypted_code;
+}
+
+/**
+ * One coupon that Douyin tells in two places: the first's fields, and the other's where the first leaves them empty.
+ * The uses are those of both, each once.
+ */
+export function mergeCertificates(first: WireCertificate, other: WireCertificate): WireCertificate {
+  const use = first.verify?.verify_id ? first.verify : other.verify;
+  const secondUse =
+    other.verify?.verify_id && other.verify.verify_id !== use?.verify_id ? [other.verify] : [];
+  const records = [...first.verify_records, ...other.verify_records, ...secondUse];
+  return {
+    ...filledFrom(first, other),
+    sku: mergeParts(first.sku, other.sku),
+    amount: mergeParts(first.amount, other.amount),
+    time_card: mergeParts(first.time_card, other.time_card),
+    verify: use?.verify_id === other.verify?.verify_id ? mergeParts(use, other.verify) : use,
+    verify_records: mergeById(records, (record) => record?.verify_id ?? ''),
+    benefit_card_info: first.benefit_card_info || other.benefit_card_info,
+    dynamic_coupon_info: first.dynamic_coupon_info || other.dynamic_coupon_info,
+  };
+}
+
+/** The records of both lists, each verification once, as `mergeCertificates` does. */
+export function mergeRecords(
+  records: readonly WireVerifyRecord[],
+  others: readonly WireVerifyRecord[],
+): readonly WireVerifyRecord[] {
+  return mergeById([...records, ...others], (record) => record.verify_id);
+}
+
+/** What has no id is like nothing else. */
+function mergeById<T extends object | null>(all: readonly T[], idOf: (one: T) => string): T[] {
+  const merged: T[] = [];
+  for (const one of all) {
+    const at = idOf(one) === '' ? -1 : merged.findIndex((known) => idOf(known) === idOf(one));
+    const known = merged[at];
+    if (known === undefined) merged.push(one);
+    else if (known !== null && one !== null) merged[at] = filledFrom(known, one);
+  }
+  return merged;
+}
+
+function mergeParts<T extends object>(first: T | null, other: T | null): T | null {
+  return first === null || other === null ? (first ?? other) : filledFrom(first, other);
+}
+
+function filledFrom<T extends object>(first: T, other: T): T {
+  const told = Object.entries(first).filter(([, value]) => !isEmpty(value));
+  return { ...first, ...other, ...Object.fromEntries(told) };
+}
+
+function isEmpty(value: unknown): boolean {
+  if (value === undefined || value === null || value === '') return true;
+  if (Array.isArray(value)) return value.length === 0;
+  // A cancel time that was not told.
+  return typeof value === 'object' && 'isTold' in value && value.isTold === false;
+}
+
+/** Douyin's number for a voucher whose worth depends on the bill. It is not documented: this is our reading. */
+const DYNAMIC_VOUCHER_TYPE = 2;
+
+/**
+ * Stored-value cards (惠享卡) have a `benefit_card_info`. That dynamic vouchers show by `voucher_type` 2, or by a
+ * `dynamic_coupon_info` such as verifying them takes, is our assumption: Douyin does not say how to know them.
+ */
+function toKind(wire: WireCertificate): CouponKind {
+  if (wire.benefit_card_info) return 'stored_value';
+  if (wire.dynamic_coupon_info || wire.sku?.voucher_type === DYNAMIC_VOUCHER_TYPE) return 'dynamic_voucher';
+  switch (wire.sku?.groupon_type) {
     case 1:
       return 'package';
     case 2:
@@ -88,7 +169,7 @@ function toGrouponType(type: number | null): Certificate['grouponType'] {
   }
 }
 
-/** @returns null for the empty object Douyin sends for a coupon that is unused or whose use was cancelled */
+/** @returns null for the empty object Douyin sends for a coupon that is unused; it does so, too, for some whose use was cancelled */
 function toCertificateUse(wire: WireCertificate['verify']): CertificateUse | null {
   if (wire === null || wire.verify_id === '') return null;
   return {
@@ -96,7 +177,10 @@ function toCertificateUse(wire: WireCertificate['verify']): CertificateUse | nul
     verifyTime: wire.verify_time,
     channel: toChannel(wire.verify_type),
     poiId: wire.poi_id,
-    isCancelled: false,
+    serialNumber: wire.times_card_serial_num,
+    canCancel: wire.can_cancel,
+    isCancelled: wire.cancel_time.isTold,
+    cancelledAt: wire.cancel_time.at,
   };
 }
 
@@ -105,15 +189,18 @@ function toChannel(verifyType: number | null): CertificateUse['channel'] {
   return verifyType === OPEN_API_VERIFY_TYPE ? 'open_api' : 'other';
 }
 
-/** @param askedPoiId the store the records were asked for; Douyin's records need not repeat it */
-export function toVerifyRecord(wire: WireVerifyRecord, askedPoiId: string): VerifyRecord {
+/** A record as it is: where it names no store, none is put there. */
+export function toVerifyRecord(wire: WireVerifyRecord): VerifyRecord {
   return {
     verifyId: wire.verify_id,
     certificateId: wire.certificate_id,
     verifyTime: wire.verify_time,
     channel: toChannel(wire.verify_type),
-    poiId: wire.poi_id || askedPoiId,
-    isCancelled: wire.status === CANCELLED_RECORD_STATUS,
+    poiId: wire.poi_id,
+    serialNumber: wire.verify_amount_info?.times_card_serial_amount?.serial_numb ?? null,
+    canCancel: wire.can_cancel,
+    isCancelled: wire.status === CANCELLED_RECORD_STATUS || wire.cancel_time.isTold,
+    cancelledAt: wire.cancel_time.at,
   };
 }
 

@@ -1,13 +1,16 @@
 // What a verify call came to: one pure function from what the transport and Douyin said to an outcome.
 // The rows named in comments are those of the table in test/douyin/verify-outcome.test.ts, first match wins.
-import type { VerifiedItem, VerifyInput, VerifyOutcome } from '../ports/douyin.ts';
-import { ALREADY_VERIFIED_RESULTS, meaningOfCode, meaningOfText, type CodeMeaning } from './error-codes.ts';
-import type { Exchange } from './http-exchange.ts';
-import { meaningOfAnswer, readAnswer, verifyDataSchema, type Answer, type WireVerifyItem } from './wire.ts';
+import { meaningOf } from '../domain/douyin-codes.ts';
+import type {
+  UnknownWhy,
+  VerifiedAmount,
+  VerifiedItem,
+  VerifyInput,
+  VerifyOutcome,
+} from '../ports/douyin.ts';
+import { verifyDataSchema, type Answer, type Code, type Received, type WireVerifyItem } from './wire.ts';
 
 export type VerifyAttempt = VerifyInput['attempt'];
-
-const ALREADY_VERIFIED = 1208;
 
 /** What was sent, as far as the judgement depends on it. */
 export type SentVerify = Pick<
@@ -29,7 +32,7 @@ export interface RetryWithFreshToken {
  *   for its access token had none
  */
 export function judgeVerify(
-  exchange: Exchange,
+  exchange: Received,
   attempt: VerifyAttempt,
   sent: SentVerify,
 ): VerifyOutcome | RetryWithFreshToken {
@@ -39,7 +42,7 @@ export function judgeVerify(
     case 'lost':
       return unknown({ reason: `no whole answer: ${exchange.cause}` }); // row 2
     case 'answered':
-      return judgeAnswered(exchange.status, readAnswer(exchange.body), attempt, sent);
+      return judgeAnswered(exchange.status, exchange.answer, attempt, sent);
   }
 }
 
@@ -78,31 +81,33 @@ function judgeAnswered(
 /** Rows 5 to 11. */
 function judgeErrorCode(
   answer: Answer,
-  errorCode: number,
+  errorCode: number | 'unreadable',
   attempt: VerifyAttempt,
   sent: SentVerify,
 ): VerifyOutcome | RetryWithFreshToken {
-  const said = { errorCode, description: answer.description, response: answer.text };
-  const meaning = meaningOfAnswer(errorCode, answer.description);
+  const meaning = meaningOf(errorCode, answer.description);
   const reason = `Douyin answered ${errorCode} (${meaning})${withLogid(answer)}`;
+  const told = { description: answer.description, response: answer.text };
+  // Row 11, for a code that cannot be read as for one that nobody explains: the documentation says to repeat.
+  if (errorCode === 'unreadable') return unknown({ ...told, reason });
+  const said = { ...told, errorCode };
   switch (meaning) {
     case 'stale_token':
       return { kind: 'retry_with_fresh_token', ...said };
     case 'busy':
     case 'too_frequent':
+    case 'unexplained': // row 11
       return unknown({ ...said, reason });
-    // Row 11: the documentation says to repeat. Whether it recurs is for whoever counts the repeats. "Already verified"
-    // is documented as an item's result alone; as a code it decides nothing, but repeating it for minutes tells no more
-    // than the reads tell at once.
-    case 'unlisted':
-      return unknown({ ...said, reason, isRefusalOfRepeat: errorCode === ALREADY_VERIFIED });
+    // Documented as an item's result alone. As a code it decides nothing, but the reads may tell at once.
+    case 'already_verified':
+      return unknown({ ...said, reason, why: 'unclear' });
     case 'gateway_refused':
       return attempt === 'first' ? { kind: 'refused_gateway', ...said } : unknown({ ...said, reason });
     case 'bad_request':
       if (sent.isCallerSupplied) return refused(said, reason, attempt);
       return attempt === 'first' ? { kind: 'refused_gateway', ...said } : unknown({ ...said, reason });
     case 'in_review':
-      return unknown({ ...said, reason, next: 'look_up' });
+      return unknown({ ...said, reason, why: 'in_review' });
     case 'not_found':
     case 'coupon_refused':
       return refused(said, reason, attempt);
@@ -113,15 +118,14 @@ function judgeErrorCode(
 function judgeItems(answer: Answer, attempt: VerifyAttempt, sent: SentVerify): VerifyOutcome {
   const response = answer.text;
   const where = withLogid(answer);
+  const unclear = (what: string) => unknown({ why: 'unclear', reason: `${what}${where}`, response });
   const items = verifyDataSchema.safeParse(answer.data).data?.verify_results;
   const [item, ...more] = items ?? [];
-  if (item === undefined) return unknown({ reason: `error codes 0 without results${where}`, response });
-  if (more.length > 0) {
-    return unknown({ reason: `${more.length + 1} results for one coupon${where}`, response });
-  }
-  if (item.result === null) return unknown({ reason: `a result without its code${where}`, response });
-  if (!isAboutSent(item, sent)) return unknown({ reason: `the result of another coupon${where}`, response });
-  // A code that is missing, null or "" stands for 0 only here, beside a complete result and the other code's 0.
+  if (item === undefined) return unclear('error codes 0 without results');
+  if (more.length > 0) return unclear(`${more.length + 1} results for one coupon`);
+  if (!isAboutSent(item, sent)) return unclear('the result of another coupon');
+  // A code that is missing, null or "" stands for 0 only beside complete results: not in one of them.
+  if (item.result === null) return unclear('a result without its code');
   return judgeItem(item, item.result, { response, where }, attempt);
 }
 
@@ -137,23 +141,37 @@ function isAboutSent(item: WireVerifyItem, sent: SentVerify): boolean {
 
 function judgeItem(
   item: WireVerifyItem,
-  result: number,
+  result: NonNullable<Code>,
   { response, where }: { response: string; where: string },
   attempt: VerifyAttempt,
 ): VerifyOutcome {
   if (result === 0) return { kind: 'verified', item: toVerifiedItem(item), response, isReplay: false }; // row 12
-  const said = { errorCode: result, description: item.msg, response };
-  if (ALREADY_VERIFIED_RESULTS.has(result)) {
-    return attempt === 'first'
-      ? { kind: 'refused', ...said, isAlreadyUsed: true } // row 13
-      : { kind: 'verified', item: toVerifiedItem(item), response, isReplay: true }; // row 14
-  }
-  const meaning: CodeMeaning = meaningOfText(item.msg) ?? meaningOfCode(result);
+  const meaning = meaningOf(result, item.msg);
   const reason = `Douyin answered the item ${result} (${meaning})${where}`;
-  if (meaning === 'in_review') return unknown({ ...said, reason, next: 'look_up' }); // row 9
-  // Douyin calls these "may be done, try again" wherever it sends them: as an item's they are no refusal either.
-  if (meaning === 'busy' || meaning === 'too_frequent') return unknown({ ...said, reason });
-  return refused(said, reason, attempt); // rows 10 and 16
+  const told = { description: item.msg, response };
+  if (result === 'unreadable') return unknown({ ...told, reason, why: 'unclear' }); // row 16
+  const said = { ...told, errorCode: result };
+  switch (meaning) {
+    case 'already_verified':
+      return attempt === 'first'
+        ? { kind: 'refused', ...said, isAlreadyUsed: true } // row 13
+        : { kind: 'verified', item: toVerifiedItem(item), response, isReplay: true }; // row 14
+    case 'in_review': // row 9
+      return unknown({ ...said, reason, why: 'in_review' });
+    case 'not_found':
+    case 'coupon_refused': // row 10
+      return refused(said, reason, attempt);
+    // Douyin calls these "may be done, try again" wherever it sends them: as an item's they are no refusal either.
+    case 'busy':
+    case 'too_frequent':
+      return unknown({ ...said, reason });
+    // Row 16: Douyin's documentation knows no such result, so whether it redeemed the coupon is not known.
+    case 'stale_token':
+    case 'gateway_refused':
+    case 'bad_request':
+    case 'unexplained':
+      return unknown({ ...said, reason, why: 'unclear' });
+  }
 }
 
 interface Said {
@@ -166,21 +184,18 @@ interface Said {
 function refused(said: Said, reason: string, attempt: VerifyAttempt): VerifyOutcome {
   return attempt === 'first'
     ? { kind: 'refused', ...said, isAlreadyUsed: false }
-    : unknown({ ...said, reason, isRefusalOfRepeat: true });
+    : unknown({ ...said, reason, why: 'refused' });
 }
 
-function unknown(
-  known: Partial<Omit<Extract<VerifyOutcome, { kind: 'unknown' }>, 'kind'>> & { readonly reason: string },
-): VerifyOutcome {
-  const {
-    reason,
-    errorCode = 0,
-    description = '',
-    response = null,
-    next = 'repeat',
-    isRefusalOfRepeat = false,
-  } = known;
-  return { kind: 'unknown', reason, errorCode, description, response, next, isRefusalOfRepeat };
+function unknown(told: {
+  readonly reason: string;
+  readonly why?: UnknownWhy;
+  readonly errorCode?: number;
+  readonly description?: string;
+  readonly response?: string | null;
+}): VerifyOutcome {
+  const { why = 'unanswered', reason, errorCode = null, description = '', response = null } = told;
+  return { kind: 'unknown', why, reason, errorCode, description, response };
 }
 
 function toVerifiedItem(item: WireVerifyItem): VerifiedItem {
@@ -191,6 +206,19 @@ function toVerifiedItem(item: WireVerifyItem): VerifiedItem {
     originCode: item.origin_code,
     productId: item.product_id,
     verifyTime: item.verify_time,
+    amount: toVerifiedAmount(item.verify_amount_info),
+  };
+}
+
+/** A use's own amount comes before the card's amount for the use, which is told without its number. */
+function toVerifiedAmount(wire: WireVerifyItem['verify_amount_info']): VerifiedAmount | null {
+  const own = wire?.times_card_serial_amount ?? null;
+  const card = wire?.time_card_amount ?? null;
+  if (own === null && card === null) return null;
+  return {
+    payFen: own?.amount.payFen ?? card?.amount.payFen ?? null,
+    originalFen: own?.amount.originalFen ?? card?.amount.originalFen ?? null,
+    serialNumber: own?.serial_numb ?? null,
   };
 }
 

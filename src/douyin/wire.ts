@@ -1,12 +1,11 @@
 // zod schemas of Douyin's JSON and how an answer's bytes are read. Tolerant of new fields, of ids, amounts and codes as
 // number, text, null or "", and of missing optional parts; strict about what the gateway depends on.
-// What the values mean to us is mapping.ts, what the codes mean error-codes.ts.
+// What the values mean to us is mapping.ts, what the codes mean src/domain/douyin-codes.ts.
 import { z } from 'zod';
-import { meaningOfCode, meaningOfText, type CodeMeaning } from './error-codes.ts';
+import { meaningOf, type CodeMeaning } from '../domain/douyin-codes.ts';
+import type { AnswerHeaders, Exchange } from './http-exchange.ts';
 import { parseLosslessJson } from './lossless-json.ts';
 
-/** A code that is there but is no integer. No table lists it, so it is judged as an unlisted code. */
-const UNREADABLE_CODE = -1;
 /** Longer words are cut: they are stored and shown, and nothing depends on their end. */
 const MAX_TEXT_LENGTH = 500;
 /** What an `integer` column holds; a larger amount or count is a misreading, not money. */
@@ -15,10 +14,12 @@ const MAX_AMOUNT = 2_147_483_647;
 const FIRST_MILLISECOND_TIME = 1_000_000_000_000;
 const LAST_TIME_MS = Date.UTC(9999, 11, 31);
 
-/** An error code or item result: null if it is missing, null or "". */
-function toCode(value: unknown): number | null {
+/** An error code or item result: null if it is missing, null or "", `unreadable` if it is there but is no integer. */
+export type Code = number | 'unreadable' | null;
+
+function toCode(value: unknown): Code {
   if (value === undefined || value === null || value === '') return null;
-  return toInteger(value) ?? UNREADABLE_CODE;
+  return toInteger(value) ?? 'unreadable';
 }
 
 function toInteger(value: unknown): number | null {
@@ -52,6 +53,13 @@ function toTime(value: unknown): Date | null {
   return milliseconds <= LAST_TIME_MS ? new Date(milliseconds) : null;
 }
 
+/** Whether a time was told at all, even one that cannot be read; Douyin's "none" are missing, null, "" and 0 or less. */
+function isTold(value: unknown): boolean {
+  if (value === undefined || value === null || value === '' || value === false) return false;
+  const number = toInteger(value);
+  return number === null || number > 0;
+}
+
 /** A field that may be missing; `read` gets undefined then. */
 const field = <T>(read: (value: unknown) => T) => z.unknown().optional().transform(read);
 const code = field(toCode);
@@ -61,6 +69,11 @@ const words = field((value) => toText(value).slice(0, MAX_TEXT_LENGTH));
 const amount = field(toAmount);
 const time = field(toTime);
 const integer = field(toInteger);
+const flag = field((value) => (typeof value === 'boolean' ? value : null));
+/** An object of which only matters whether there is anything in it: `{}` is Douyin's way of saying none. */
+const hasContent = field(
+  (value) => typeof value === 'object' && value !== null && Object.keys(value).length > 0,
+);
 /** A part that may be missing, null, or (as Douyin's empty objects sometimes are) "": then it is null. */
 const part = <Shape extends z.ZodRawShape>(shape: Shape) =>
   z
@@ -74,12 +87,25 @@ const list = <Element extends z.ZodType>(element: Element) =>
     .optional()
     .transform((value): z.output<Element>[] => value ?? []);
 
+/** A moment and, beside it, whether one was told: a time that cannot be read is still one. */
+const cancelTime = field((value) => ({ isTold: isTold(value), at: toTime(value) }));
+
+/** An amount that is a number, a text, or an object with what was paid and the list price. Fen. */
+const useAmount = field((value): { readonly payFen: number | null; readonly originalFen: number | null } => {
+  if (typeof value !== 'object' || value === null) return { payFen: toAmount(value), originalFen: null };
+  const { pay_amount: paid, original_amount: original } = value as Record<string, unknown>;
+  return { payFen: toAmount(paid), originalFen: toAmount(original) };
+});
+
 const verificationSchema = part({
   verify_id: id,
   certificate_id: id,
   verify_time: time,
   verify_type: integer,
   poi_id: id,
+  can_cancel: flag,
+  cancel_time: cancelTime,
+  times_card_serial_num: integer,
 });
 
 /** A certificate as prepare, get and query list it. */
@@ -90,20 +116,40 @@ export const certificateSchema = z.looseObject({
   start_time: time,
   expire_time: time,
   code: text,
-  sku: part({ sku_id: id, product_id: id, title: words, groupon_type: integer }),
+  sku: part({
+    sku_id: id,
+    product_id: id,
+    third_sku_id: id,
+    title: words,
+    groupon_type: integer,
+    voucher_type: integer,
+  }),
   amount: part({ pay_amount: amount, original_amount: amount }),
-  time_card: part({ times_count: amount, times_used: amount }),
+  time_card: part({
+    times_count: amount,
+    times_used: amount,
+    serial_amount_list: list(z.looseObject({ serial_numb: integer, amount: useAmount })),
+  }),
+  benefit_card_info: hasContent,
+  dynamic_coupon_info: hasContent,
   verify: verificationSchema,
   verify_records: list(verificationSchema),
   deduction_info_list: list(z.looseObject({ source_order_id: id })),
 });
 export type WireCertificate = z.output<typeof certificateSchema>;
 
+/** Ordinary coupons and those of combination packages; the calls and SDKs spell the second list differently. */
+const certificateLists = {
+  certificates: list(certificateSchema),
+  certificates_v2: list(certificateSchema),
+  certificates_v_2: list(certificateSchema),
+};
+export const certificateListsSchema = z.looseObject(certificateLists);
+
 export const prepareDataSchema = z.looseObject({
   order_id: id,
   verify_token: text,
-  certificates: list(certificateSchema),
-  certificates_v2: list(certificateSchema),
+  ...certificateLists,
 });
 
 export const verifyItemSchema = z.looseObject({
@@ -116,6 +162,10 @@ export const verifyItemSchema = z.looseObject({
   origin_code: text,
   product_id: id,
   verify_time: time,
+  verify_amount_info: part({
+    time_card_amount: part({ amount: useAmount }),
+    times_card_serial_amount: part({ serial_numb: integer, amount: useAmount }),
+  }),
 });
 export type WireVerifyItem = z.output<typeof verifyItemSchema>;
 
@@ -128,11 +178,6 @@ export const getCertificateDataSchema = z.looseObject({
   certificate_v_2: certificateSchema.nullish(),
 });
 
-export const queryCertificatesDataSchema = z.looseObject({
-  certificates: list(certificateSchema),
-  certificates_v2: list(certificateSchema),
-});
-
 export const verifyRecordSchema = z.looseObject({
   cursor: text,
   verify_id: id,
@@ -141,6 +186,9 @@ export const verifyRecordSchema = z.looseObject({
   verify_type: integer,
   status: integer,
   poi_id: id,
+  can_cancel: flag,
+  cancel_time: cancelTime,
+  verify_amount_info: part({ times_card_serial_amount: part({ serial_numb: integer }) }),
 });
 export type WireVerifyRecord = z.output<typeof verifyRecordSchema>;
 
@@ -175,22 +223,20 @@ export const clientTokenSchema = z.looseObject({
 });
 
 const envelopePartSchema = z.looseObject({ error_code: code, description: words });
-const extraSchema = envelopePartSchema.extend({ sub_error_code: code, logid: text, now: time });
+const extraSchema = envelopePartSchema.extend({ sub_error_code: integer, logid: text, now: time });
 
 /** An answer of Douyin's that is a JSON object, its codes read but not judged. */
 export interface Answer {
   /** The bytes as text, unchanged. */
   readonly text: string;
-  /** null where the code is missing, null or "". */
-  readonly extraCode: number | null;
-  readonly dataCode: number | null;
-  /** The code that decides, null if neither is there, and its words. */
-  readonly errorCode: number | null;
+  /** The code that decides, null if none is there, and its words. */
+  readonly errorCode: Code;
   readonly description: string;
-  readonly subErrorCode: number;
+  /** null where there is none, or none that can be read. */
+  readonly subErrorCode: number | null;
   /** Names the call to Douyin's support; safe to log. */
   readonly logid: string;
-  /** When, by Douyin's clock, to the second; null if it does not say. */
+  /** `extra.now`: when, by Douyin's clock, to the second; null if it does not say. */
   readonly answeredAt: Date | null;
   /** The part `data`, for the call's own schema. */
   readonly data: unknown;
@@ -205,11 +251,9 @@ export function readAnswer(body: Buffer): Answer | null {
   const decides = pickDecidingCode([data, extra]);
   return {
     text: json.text,
-    extraCode: extra?.error_code ?? null,
-    dataCode: data?.error_code ?? null,
     errorCode: decides?.error_code ?? null,
     description: [decides, data, extra].find((candidate) => candidate?.description)?.description ?? '',
-    subErrorCode: extra?.sub_error_code ?? 0,
+    subErrorCode: extra?.sub_error_code ?? null,
     logid: /^[A-Za-z0-9_-]{1,64}$/.exec(extra?.logid ?? '')?.[0] ?? '',
     answeredAt: extra?.now ?? null,
     data: json.value['data'],
@@ -233,6 +277,7 @@ export function readJsonObject(body: Buffer): { text: string; value: Record<stri
 const BUSY_MEANINGS: ReadonlySet<CodeMeaning> = new Set(['busy', 'too_frequent']);
 
 type EnvelopePart = z.output<typeof envelopePartSchema>;
+type CodedPart = EnvelopePart & { readonly error_code: number | 'unreadable' };
 
 /**
  * A code counts wherever it is not 0. If both are and differ, a stale token wins (the call did nothing), then a busy
@@ -240,25 +285,51 @@ type EnvelopePart = z.output<typeof envelopePartSchema>;
  */
 function pickDecidingCode(parts: readonly [EnvelopePart | null, EnvelopePart | null]): EnvelopePart | null {
   const present = parts.filter(
-    (candidate) => candidate !== null && candidate.error_code !== null,
-  ) as EnvelopePart[];
+    (candidate): candidate is CodedPart => candidate !== null && candidate.error_code !== null,
+  );
   const failed = present.filter((candidate) => candidate.error_code !== 0);
+  const saying = (candidate: CodedPart) => meaningOf(candidate.error_code, candidate.description);
   return (
-    failed.find((candidate) => meaningOf(candidate) === 'stale_token') ??
-    failed.find((candidate) => BUSY_MEANINGS.has(meaningOf(candidate))) ??
+    failed.find((candidate) => saying(candidate) === 'stale_token') ??
+    failed.find((candidate) => BUSY_MEANINGS.has(saying(candidate))) ??
     failed[0] ??
     present[0] ??
     null
   );
 }
 
-function meaningOf(candidate: EnvelopePart): CodeMeaning {
-  return meaningOfAnswer(candidate.error_code ?? 0, candidate.description);
+/** One exchange with its answer read. */
+export type Received =
+  | Exclude<Exchange, { kind: 'answered' }>
+  | {
+      readonly kind: 'answered';
+      readonly status: number;
+      readonly body: Buffer;
+      /** null if the body is not a JSON object in UTF-8. */
+      readonly answer: Answer | null;
+      /** When Douyin answered, by its own clock, to the second; null if it is not Douyin's answer or does not say. */
+      readonly answeredAt: Date | null;
+    };
+
+/** Reads what came back. Douyin's time is `extra.now`, else the `Date` header of the same answer. */
+export function readExchange(exchange: Exchange): Received {
+  if (exchange.kind !== 'answered') return exchange;
+  const { status, headers, body } = exchange;
+  const answer = readAnswer(body);
+  // An answer without Douyin's codes may be a proxy's, and its clock is not Douyin's.
+  const isDouyins = answer !== null && answer.errorCode !== null;
+  return {
+    kind: 'answered',
+    status,
+    body,
+    answer,
+    answeredAt: isDouyins ? (answer.answeredAt ?? readDateHeader(headers)) : null,
+  };
 }
 
-/** A code's meaning, given the words beside it. Not for 0. */
-export function meaningOfAnswer(errorCode: number, description: string): CodeMeaning {
-  const meaning = meaningOfCode(errorCode);
-  if (meaning === 'stale_token' || meaning === 'too_frequent') return meaning;
-  return meaningOfText(description) ?? meaning;
+/** The moment of the `Date` header; null without one, or with one that is no date. */
+export function readDateHeader(headers: AnswerHeaders): Date | null {
+  const value = headers['date'];
+  const ms = typeof value === 'string' ? Date.parse(value) : NaN;
+  return ms > 0 && ms <= LAST_TIME_MS ? new Date(ms) : null;
 }

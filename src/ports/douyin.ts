@@ -1,6 +1,6 @@
 // Douyin in our words. src/douyin fulfils it over HTTP; nobody else knows Douyin's fields, paths or codes.
 
-import type { Certificate, CertificateUse, PreparedOrder, ShownCertificate } from '../domain/coupon.ts';
+import type { CertificateUse, PreparedOrder, ShownCertificate } from '../domain/coupon.ts';
 import type { OrderDetails } from '../domain/enrichment.ts';
 
 /** Names the coupon for prepare: what a short link carried, or the plain code. */
@@ -22,6 +22,19 @@ export interface VerifyInput {
   readonly attempt: 'first' | 'repeat';
   /** Whether token and code came from the caller (encrypted_code mode): then bad parameters are the caller's. */
   readonly isCallerSupplied: boolean;
+  /**
+   * No byte of a send may leave later than this, by the monotonic clock (`performance.now()`, milliseconds): somebody
+   * else may have taken the verification over by then. Holds for the send after a refreshed access token too.
+   */
+  readonly mustStartBy?: number;
+}
+
+/** What a use cost, in fen, as the verify itself tells; null where it does not. */
+export interface VerifiedAmount {
+  readonly payFen: number | null;
+  readonly originalFen: number | null;
+  /** Which use of a times card it was, from 1. */
+  readonly serialNumber: number | null;
 }
 
 /** What Douyin said about the one coupon that was sent. Ids as text, `''` where Douyin does not tell. */
@@ -32,7 +45,18 @@ export interface VerifiedItem {
   readonly originCode: string;
   readonly productId: string;
   readonly verifyTime: Date | null;
+  /** null where Douyin tells nothing: it tells it of times cards. */
+  readonly amount: VerifiedAmount | null;
 }
+
+/**
+ * Why an outcome is unknown, which is what decides what to do next.
+ * - `unanswered`  lost, busy, or answered by something between: the same call again, on Douyin's schedule
+ * - `unclear`     Douyin answered about the coupon and is not understood: look it up at once, then repeat
+ * - `in_review`   Douyin may yet redeem it, within 48 hours: look it up, do not repeat
+ * - `refused`     Douyin refused a repeat, perhaps for what an earlier send did: look it up, do not repeat
+ */
+export type UnknownWhy = 'unanswered' | 'unclear' | 'in_review' | 'refused';
 
 /**
  * The outcome of one verify call. Unknown is a value: it may have redeemed the coupon, and is never `failed`.
@@ -54,16 +78,14 @@ export type VerifyOutcome =
     }
   | {
       readonly kind: 'unknown';
+      readonly why: UnknownWhy;
       readonly reason: string;
-      readonly errorCode: number;
+      /** null where Douyin gave none, or one that cannot be read. */
+      readonly errorCode: number | null;
       readonly description: string;
       readonly response: string | null;
-      /** What to do next: the same call again (`repeat`), or ask get without repeating (`look_up`). */
-      readonly next: 'repeat' | 'look_up';
-      /** Douyin refused the coupon, on a repeat or in a spelling it documents for other calls: look it up at once. */
-      readonly isRefusalOfRepeat: boolean;
     }
-  /** Certainly did nothing: no request byte left, or the access token was refused. */
+  /** Certainly did nothing: no request byte left, it was too late for one, or the access token was refused. */
   | { readonly kind: 'not_sent'; readonly reason: string }
   | {
       readonly kind: 'refused_gateway';
@@ -100,8 +122,10 @@ export interface Douyin {
     purpose: CertificateReadPurpose,
     signal?: AbortSignal,
   ): Promise<ShownCertificate | null>;
-  queryCertificatesOfOrder(orderId: string, signal?: AbortSignal): Promise<readonly Certificate[]>;
-  /** Records of the store between two moments, oldest first, at most `limit`. */
+  /**
+   * The records between two moments that Douyin lists when asked for the store's, oldest first, at most `limit`. Douyin
+   * may ignore the store, and its records need not name theirs: each is judged by what it says itself.
+   */
   queryVerifyRecords(
     input: { readonly poiId: string; readonly from: Date; readonly to: Date; readonly limit: number },
     signal?: AbortSignal,

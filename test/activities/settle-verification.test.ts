@@ -84,9 +84,10 @@ describe('lookUpVerification', () => {
     ['get lags behind', { kind: 'stale-certificate', endpoints: ['get'] }],
     ['get names another store', { kind: 'answer-for-another-store', endpoints: ['get'] }],
     ['get tells no ids', { kind: 'ids-empty', endpoints: ['get'] }],
-  ])('finds our redemption in the records when %s', async (_what, fault) => {
+  ])('does not believe the records alone when %s, but once both agree', async (_what, fault) => {
     const { key } = await unknown('cut-after-effect');
     bench.state.addFault(fault);
+    expect(await lookUp(key)).toMatchObject({ state: 'unknown' });
     expect(await lookUp(key)).toMatchObject({ verifyStatus: 'success' });
   });
 

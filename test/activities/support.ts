@@ -16,6 +16,7 @@ import type { Verification } from '../../src/domain/verification.ts';
 import type { VerifierApp } from '../../src/domain/verifier-app.ts';
 import { DouyinAccessTokens } from '../../src/douyin/access-token.ts';
 import { HttpDouyin } from '../../src/douyin/client.ts';
+import { MonotonicDouyinClock } from '../../src/douyin/douyin-clock.ts';
 import { HttpShortLinks } from '../../src/douyin/short-link.ts';
 import { createLogger, type Logger } from '../../src/observability/logger.ts';
 import { Secret } from '../../src/observability/secret.ts';
@@ -90,7 +91,9 @@ export async function openBench(): Promise<Bench> {
     const alerts: string[] = [];
     const logger = alertingLogger(alerts);
     const hooks: Hook[] = [];
+    const douyinClock = new MonotonicDouyinClock({ monotonicMs: () => clock.nowMs });
     const accessTokens = new DouyinAccessTokens({
+      douyinClock,
       baseUrl: simulator.url,
       clientKey: SIMULATOR_DEFAULTS.clientKey,
       clientSecret: new Secret(SIMULATOR_DEFAULTS.clientSecret),
@@ -100,6 +103,7 @@ export async function openBench(): Promise<Bench> {
       logger,
     });
     const douyin = new HttpDouyin({
+      douyinClock,
       baseUrl: simulator.url,
       accountId: SIMULATOR_DEFAULTS.accountId,
       timeoutMs: DOUYIN_TIMEOUT_MS,
@@ -127,6 +131,7 @@ export async function openBench(): Promise<Bench> {
       enrichmentRunner: { retryNow: () => Promise.resolve(), ensureRunning: () => Promise.resolve(true) },
       board: createVerdictBoard(),
       clock,
+      douyinClock,
       logger,
       repeatDelaysMs: REPEAT_DELAYS_MS,
       unusedIsFinalAfterMs: UNUSED_IS_FINAL_AFTER_MS,

@@ -284,7 +284,7 @@ describe('judgeLookUp', () => {
         {
           sent: { isTimesCard: true, timesUsedBefore: 0 },
           certificate: {
-            grouponType: 'times_card',
+            kind: 'times_card',
             timesUsed: 2,
             uses: [buildUse({ verifyId: 'second', verifyTime: at(2000) }), buildUse({ verifyId: 'first' })],
           },
@@ -297,7 +297,7 @@ describe('judgeLookUp', () => {
         {
           sent: { isTimesCard: true, timesUsedBefore: 0 },
           certificate: {
-            grouponType: 'times_card',
+            kind: 'times_card',
             timesUsed: 2,
             uses: [buildUse({ verifyId: 'second', verifyTime: at(30_000) }), buildUse({ verifyId: 'first' })],
           },
@@ -310,7 +310,7 @@ describe('judgeLookUp', () => {
         {
           sent: { isTimesCard: true, timesUsedBefore: 0 },
           certificate: {
-            grouponType: 'times_card',
+            kind: 'times_card',
             timesUsed: 2,
             uses: [
               buildUse({ verifyId: 'second' }),
@@ -333,7 +333,7 @@ describe('judgeLookUp', () => {
   });
 
   describe('a times card', () => {
-    const CARD: Partial<Certificate> = { grouponType: 'times_card', timesCount: 5, timesUsed: 0 };
+    const CARD: Partial<Certificate> = { kind: 'times_card', timesCount: 5, timesUsed: 0 };
     const sent = { isTimesCard: true, timesUsedBefore: 0 };
 
     it.each<[string, Row]>([

@@ -119,7 +119,6 @@ describe('a pause Douyin asks for', () => {
       [
         ['query_order', 'enrichment', false],
         ['get_certificate', 'enrichment', false],
-        ['query_verify_records', 'reconciliation', false],
         ['get_certificate', 'look_up', true],
         ['prepare', 'prepare', true],
         ['verify', 'verify', true],
@@ -304,7 +303,7 @@ describe('a client with a budget', () => {
         inputs.push(verifyInput(await douyin.prepare({ code: order.coupons[0]!.code }, POI_ID)));
       }
       simulator.state.addFault({ kind, endpoints: ['verify'] });
-      expect(await douyin.verify(inputs[0]!)).toMatchObject({ kind: 'unknown', next: 'repeat' });
+      expect(await douyin.verify(inputs[0]!)).toMatchObject({ kind: 'unknown', why: 'unanswered' });
       await expect(douyin.prepare({ code: 'any' }, POI_ID)).rejects.toMatchObject({
         code: 'douyin.unavailable',
       });

@@ -386,7 +386,7 @@ describe('verify', () => {
     expect(await douyin.verify(verify)).toMatchObject({ kind: 'refused_gateway', errorCode: 2190008 });
     expect(await douyin.verify({ ...verify, attempt: 'repeat' })).toMatchObject({
       kind: 'unknown',
-      next: 'repeat',
+      why: 'unanswered',
     });
     expect(sendsOf(verify)).toBe(4);
     expect(redemptions(order)).toBe(0);
@@ -440,7 +440,7 @@ describe('getCertificate', () => {
     const { verify } = await prepared({ kind: 'times_card', timesCount: 3 });
     await douyin.verify(verify);
     expect(await douyin.getCertificate(verify.encryptedCode, 'look_up')).toMatchObject({
-      grouponType: 'times_card',
+      kind: 'times_card',
       timesCount: 3,
       timesUsed: 1,
       uses: [{ channel: 'open_api', poiId: POI_ID }],
@@ -472,18 +472,54 @@ describe('getCertificate', () => {
   });
 });
 
-describe('queryCertificatesOfOrder', () => {
-  it('lists all coupons of an order, none for an unknown one', async () => {
-    const { order, verify } = await prepared({ coupons: 3 });
-    await douyin.verify(verify);
-    const certificates = await douyin.queryCertificatesOfOrder(order.orderId);
-    expect(certificates.map(({ status }) => status)).toEqual(['USED', 'UNUSED', 'UNUSED']);
-    expect(await douyin.queryCertificatesOfOrder('1086000000000000000')).toEqual([]);
+describe('getCertificate, where Douyin tells the coupon in several places', () => {
+  const askedOf = async (data: object) => {
+    const server = await httpServer((_request, response) =>
+      response.end(JSON.stringify({ data: { error_code: 0, ...data }, extra: { error_code: 0 } })),
+    );
+    const client = new HttpDouyin({
+      baseUrl: server.url,
+      accountId: '1',
+      timeoutMs: TIMEOUT_MS,
+      tokens: fixedTokens(),
+      logger: log.logger,
+    });
+    try {
+      return await client.getCertificate('a', 'look_up');
+    } finally {
+      await client.close();
+      await server.close();
+    }
+  };
+  const one = { encrypted_code: 'a', certificate_id: 1 };
+
+  it.each(['certificate', 'certificate_v2', 'certificate_v_2'])('reads %s', async (name) => {
+    expect(await askedOf({ [name]: { ...one, status: 2 } })).toMatchObject({ status: 'USED' });
+  });
+
+  it('merges them, none replacing another', async () => {
+    expect(
+      await askedOf({
+        certificate: { encrypted_code: 'a' },
+        certificate_v2: { ...one, status: 2 },
+        certificate_v_2: { ...one, status: 1, verify: { verify_id: 'u1', verify_type: 4 } },
+      }),
+    ).toMatchObject({ certificateId: '1', status: 'USED', lastUse: { verifyId: 'u1' } });
+    expect(await askedOf({ certificate: {}, certificate_v2: {}, certificate_v_2: null })).toBeNull();
+  });
+
+  it('does not take two coupons for one', async () => {
+    await expect(
+      askedOf({ certificate: one, certificate_v2: { certificate_id: 2, status: 2 } }),
+    ).rejects.toMatchObject({ code: 'douyin.broken_answer' });
+    await expect(
+      askedOf({ certificate: one, certificate_v2: { ...one, encrypted_code: 'b' } }),
+    ).rejects.toMatchObject({ code: 'douyin.broken_answer' });
   });
 });
 
 describe('queryVerifyRecords', () => {
-  it('walks all pages up to the limit, oldest first, of this store only', async () => {
+  it('walks all pages up to the limit, oldest first', async () => {
     const from = new Date(Date.now() - 1000);
     const orders = simulator.state.createOrders({ coupons: 10 }, 3);
     const startMs = Date.now();
@@ -498,17 +534,17 @@ describe('queryVerifyRecords', () => {
       .filter((_, index) => index % 6 !== 5)
       .map(({ certificateId }) => certificateId);
     expect(records.map(({ certificateId }) => certificateId).filter((id) => ours.includes(id))).toEqual(ours);
-    expect(records.every(({ poiId }) => poiId === POI_ID)).toBe(true);
+    // Douyin's records name no store: none is put there.
+    expect(records.every(({ poiId }) => poiId === '')).toBe(true);
     expect(await douyin.queryVerifyRecords({ poiId: POI_ID, from, to, limit: 3 })).toHaveLength(3);
   });
 });
 
 describe('queryVerifyRecords, where Douyin ignores what it was asked', () => {
-  it('drops other stores’ records, and does not walk in circles', async () => {
+  it('gives every record that is listed, each with its own store or none, and does not walk in circles', async () => {
     const record = (verifyId: number, poiId: string) => ({ verify_id: verifyId, cursor: '7', poi_id: poiId });
-    const records = Array.from({ length: 20 }, (_, index) =>
-      record(index + 1, index % 2 ? POI_ID : OTHER_POI_ID),
-    );
+    const stores = [POI_ID, OTHER_POI_ID, ''];
+    const records = Array.from({ length: 20 }, (_, index) => record(index + 1, stores[index % 3] ?? ''));
     let requests = 0;
     const server = await httpServer((_request, response) => {
       requests += 1;
@@ -522,7 +558,8 @@ describe('queryVerifyRecords, where Douyin ignores what it was asked', () => {
       logger: log.logger,
     });
     const input = { poiId: POI_ID, from: new Date(0), to: new Date(), limit: 200 };
-    expect(await confused.queryVerifyRecords(input)).toHaveLength(10);
+    const listed = await confused.queryVerifyRecords(input);
+    expect(listed.map(({ poiId }) => poiId)).toEqual(records.map(({ poi_id: poiId }) => poiId));
     expect(requests).toBe(2);
     await confused.close();
     await server.close();

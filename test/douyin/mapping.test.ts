@@ -1,9 +1,15 @@
 import { describe, expect, it } from '@jest/globals';
-import { toCertificate, toCertificates, toOrderDetails, toVerifyRecord } from '../../src/douyin/mapping.ts';
+import {
+  mergeRecords,
+  toCertificate,
+  toCertificates,
+  toOrderDetails,
+  toVerifyRecord,
+} from '../../src/douyin/mapping.ts';
 import {
   certificateSchema,
   orderSchema,
-  queryCertificatesDataSchema,
+  certificateListsSchema,
   readAnswer,
   verifyRecordSchema,
 } from '../../src/douyin/wire.ts';
@@ -16,10 +22,10 @@ describe('toCertificate', () => {
   it('reads a full certificate, ids as text', () => {
     const wire = parseLosslessJson(
       `{"encrypted_code":"CgYIASAHKAESLgos8Xk2/bQ+aA==","certificate_id":7372594810362817586,"status":2,"start_time":1773540010,"expire_time":1781366399,"code":"104686126200131",
-      "sku":{"sku_id":"1790440745530376","title":"双人下午茶套餐","groupon_type":3,"product_id":1790440745530001},"amount":{"original_amount":9900,"pay_amount":"7900"},
-      "time_card":{"times_count":5,"times_used":2},
-      "verify":{"verify_id":"7372601122334455667","certificate_id":"7372594810362817586","verify_time":1773570668,"can_cancel":true,"verify_type":4,"poi_id":7182937465123456789},
-      "verify_records":[{"verify_id":"7372601122334455600","verify_time":1773570600,"verify_type":2,"poi_id":7182937465123456700},{}],
+      "sku":{"sku_id":"1790440745530376","third_sku_id":"SKU-7","title":"双人下午茶套餐","groupon_type":3,"product_id":1790440745530001},"amount":{"original_amount":9900,"pay_amount":"7900"},
+      "time_card":{"times_count":5,"times_used":2,"serial_amount_list":[{"serial_numb":1,"amount":{"original_amount":2000,"pay_amount":"1600"}},{"serial_numb":"2","amount":{"pay_amount":1500}},{"amount":{"pay_amount":1}}]},
+      "verify":{"verify_id":"7372601122334455667","certificate_id":"7372594810362817586","verify_time":1773570668,"can_cancel":true,"verify_type":4,"poi_id":7182937465123456789,"times_card_serial_num":2},
+      "verify_records":[{"verify_id":"7372601122334455600","verify_time":1773570600,"verify_type":2,"can_cancel":false,"cancel_time":1773570630,"poi_id":7182937465123456700,"times_card_serial_num":"1"},{}],
       "deduction_info_list":[{"source_order_id":"0"},{"source_order_id":1086312045673319999}],"new_field":{"x":1}}`,
     );
     expect(toCertificate(certificateSchema.parse(wire), 'look_up')).toEqual({
@@ -32,17 +38,25 @@ describe('toCertificate', () => {
       productId: '1790440745530001',
       skuId: '1790440745530376',
       skuTitle: '双人下午茶套餐',
-      grouponType: 'times_card',
+      thirdSkuId: 'SKU-7',
+      kind: 'times_card',
       payAmountFen: 7900,
       originalAmountFen: 9900,
       timesCount: 5,
       timesUsed: 2,
+      serialAmounts: [
+        { serialNumber: 1, payFen: 1600, originalFen: 2000 },
+        { serialNumber: 2, payFen: 1500, originalFen: null },
+      ],
       lastUse: {
         verifyId: '7372601122334455667',
         verifyTime: new Date(1773570668_000),
         channel: 'open_api',
         poiId: '7182937465123456789',
+        serialNumber: 2,
+        canCancel: true,
         isCancelled: false,
+        cancelledAt: null,
       },
       uses: [
         {
@@ -50,7 +64,10 @@ describe('toCertificate', () => {
           verifyTime: new Date(1773570600_000),
           channel: 'other',
           poiId: '7182937465123456700',
-          isCancelled: false,
+          serialNumber: 1,
+          canCancel: false,
+          isCancelled: true,
+          cancelledAt: new Date(1773570630_000),
         },
       ],
       sourceOrderId: '1086312045673319999',
@@ -66,7 +83,7 @@ describe('toCertificate', () => {
       lastUse: null,
       uses: [],
       skuId: '',
-      grouponType: 'unknown',
+      kind: 'unknown',
     });
     const empty = {
       sku: '',
@@ -136,9 +153,49 @@ describe('toCertificate', () => {
   });
 });
 
+describe('the kind of a coupon', () => {
+  it.each([
+    [{ sku: { groupon_type: 1 } }, 'package'],
+    [{ sku: { groupon_type: '2' } }, 'voucher'],
+    [{ sku: { groupon_type: 3 } }, 'times_card'],
+    [{ sku: { groupon_type: 4 } }, 'unknown'],
+    [{ sku: {} }, 'unknown'],
+    [{ sku: { groupon_type: 1 }, benefit_card_info: { id: '1' } }, 'stored_value'],
+    [{ sku: { groupon_type: 1 }, benefit_card_info: {} }, 'package'],
+    [{ sku: { groupon_type: 1 }, benefit_card_info: null, dynamic_coupon_info: '' }, 'package'],
+    [{ sku: { groupon_type: 2, voucher_type: 2 } }, 'dynamic_voucher'],
+    [{ sku: { groupon_type: 2, voucher_type: 1 }, dynamic_coupon_info: {} }, 'voucher'],
+    [{ sku: { groupon_type: 2 }, dynamic_coupon_info: { max_deduction_amount: 1 } }, 'dynamic_voucher'],
+  ])('%j is %s', (more, kind) => {
+    expect(certificate(more).kind).toBe(kind);
+  });
+});
+
+describe('a use', () => {
+  it.each([
+    [undefined, false],
+    [null, false],
+    ['', false],
+    [0, false],
+    ['0', false],
+    [-62135596800, false],
+    [false, false],
+    [1773570630, true],
+    ['1773570630000', true],
+    ['soon', true],
+  ])('with the cancel time %j was undone: %j', (cancel_time, isCancelled) => {
+    const verify = { verify_id: '1', cancel_time };
+    expect(certificate({ verify }).lastUse?.isCancelled).toBe(isCancelled);
+    expect(certificate({ verify_records: [verify] }).uses[0]?.isCancelled).toBe(isCancelled);
+    expect(toVerifyRecord(verifyRecordSchema.parse(verify)).isCancelled).toBe(isCancelled);
+  });
+});
+
 describe('toCertificates', () => {
-  it('joins both lists, each coupon once', () => {
-    const data = queryCertificatesDataSchema.parse({
+  const listed = (lists: object) => toCertificates(certificateListsSchema.parse(lists), 'look_up');
+
+  it('joins the lists under all their names, each coupon once', () => {
+    const certificates = listed({
       certificates: [
         { encrypted_code: 'a', certificate_id: 1 },
         { encrypted_code: 'b', certificate_id: 2 },
@@ -147,18 +204,85 @@ describe('toCertificates', () => {
         { encrypted_code: 'b', certificate_id: '2' },
         { encrypted_code: 'c', certificate_id: 3 },
       ],
+      certificates_v_2: [
+        { encrypted_code: 'c' },
+        { encrypted_code: 'd', certificate_id: 4 },
+        { certificate_id: 1 },
+      ],
     });
-    expect(toCertificates(data, 'prepare').map(({ encryptedCode }) => encryptedCode)).toEqual([
-      'a',
-      'b',
-      'c',
-    ]);
+    expect(certificates.map(({ encryptedCode }) => encryptedCode)).toEqual(['a', 'b', 'c', 'd']);
+  });
+
+  it('keeps apart what has neither id nor code in common', () => {
+    expect(listed({ certificates: [{}, {}], certificates_v2: [{ encrypted_code: 'a' }] })).toHaveLength(3);
+    expect(
+      listed({
+        certificates: [{ encrypted_code: 'a', certificate_id: 1 }],
+        certificates_v2: [{ encrypted_code: 'a', certificate_id: 2 }],
+      }),
+    ).toHaveLength(2);
+  });
+
+  it('takes what one list leaves out from the other, and never overwrites', () => {
+    const [merged] = listed({
+      certificates: [
+        {
+          encrypted_code: 'a',
+          certificate_id: 1,
+          status: 1,
+          sku: { sku_id: 's', title: '' },
+          amount: { pay_amount: 0 },
+          verify: {},
+          verify_records: [{ verify_id: 'u1', poi_id: '' }],
+        },
+      ],
+      certificates_v2: [
+        {
+          certificate_id: 1,
+          status: 2,
+          code: '104686126200131',
+          sku: { sku_id: 't', title: '下午茶', groupon_type: 3 },
+          amount: { pay_amount: 7900, original_amount: 9900 },
+          time_card: { times_count: 5 },
+          verify: { verify_id: 'u2', verify_type: 4 },
+          verify_records: [
+            { verify_id: 'u1', poi_id: '7', cancel_time: 1773570630 },
+            { verify_id: 'u2', verify_type: 4 },
+          ],
+          benefit_card_info: {},
+        },
+      ],
+    });
+    expect(merged).toMatchObject({
+      encryptedCode: 'a',
+      status: 'UNUSED',
+      originCode: '104686126200131',
+      skuId: 's',
+      skuTitle: '下午茶',
+      kind: 'times_card',
+      payAmountFen: 0,
+      originalAmountFen: 9900,
+      timesCount: 5,
+      lastUse: { verifyId: 'u2', channel: 'open_api' },
+      uses: [
+        { verifyId: 'u1', poiId: '7', isCancelled: true },
+        { verifyId: 'u2', channel: 'open_api' },
+      ],
+    });
+  });
+
+  it('loses no use when the two tell different ones', () => {
+    const [merged] = listed({
+      certificates: [{ certificate_id: 1, verify: { verify_id: 'u1' } }],
+      certificates_v2: [{ certificate_id: 1, verify: { verify_id: 'u2' } }],
+    });
+    expect(merged).toMatchObject({ lastUse: { verifyId: 'u1' }, uses: [{ verifyId: 'u2' }] });
   });
 
   it('refuses a list with an element that cannot be read, instead of skipping it', () => {
-    expect(
-      queryCertificatesDataSchema.safeParse({ certificates: [{ encrypted_code: 'a' }, 'b'] }).success,
-    ).toBe(false);
+    expect(certificateListsSchema.safeParse({ certificates: [{ encrypted_code: 'a' }, 'b'] }).success).toBe(
+      false,
+    );
   });
 });
 
@@ -216,22 +340,45 @@ describe('toOrderDetails', () => {
 });
 
 describe('toVerifyRecord', () => {
-  it('reads a record, a cancelled one too, and takes the store asked for where it names none', () => {
-    const wire = verifyRecordSchema.parse({
-      verify_id: '7',
-      certificate_id: 8,
-      verify_time: 1773570668,
-      verify_type: 4,
-      status: 2,
-    });
-    expect(toVerifyRecord(wire, 'poi-1')).toEqual({
+  const wire = {
+    verify_id: '7',
+    certificate_id: 8,
+    verify_time: 1773570668,
+    verify_type: 4,
+    status: 2,
+    can_cancel: false,
+    verify_amount_info: { times_card_serial_amount: { serial_numb: 3 } },
+  };
+
+  it('reads a record, a cancelled one too, and puts no store where it names none', () => {
+    expect(toVerifyRecord(verifyRecordSchema.parse(wire))).toEqual({
       verifyId: '7',
       certificateId: '8',
       verifyTime: new Date(1773570668_000),
       channel: 'open_api',
-      poiId: 'poi-1',
+      poiId: '',
+      serialNumber: 3,
+      canCancel: false,
       isCancelled: true,
+      cancelledAt: null,
     });
+    expect(toVerifyRecord(verifyRecordSchema.parse({ ...wire, poi_id: 9, status: 1 }))).toMatchObject({
+      poiId: '9',
+      isCancelled: false,
+    });
+  });
+
+  it('is told in two lists once, with what either leaves out', () => {
+    const parsed = (records: readonly object[]) => records.map((one) => verifyRecordSchema.parse(one));
+    const merged = mergeRecords(
+      parsed([{ verify_id: '7', poi_id: '', status: 1 }, { verify_id: '8' }]),
+      parsed([{ verify_id: '7', poi_id: '9', status: 2 }, { verify_id: '10' }]),
+    );
+    expect(merged.map((record) => [record.verify_id, record.poi_id, record.status])).toEqual([
+      ['7', '9', 1],
+      ['8', '', null],
+      ['10', '', null],
+    ]);
   });
 });
 

@@ -20,8 +20,8 @@ const VERIFIED = JSON.stringify({
   data: { error_code: 0, verify_results: [{ result: 0, msg: '验券成功', code: ENCRYPTED_CODE }] },
   extra: { error_code: 0 },
 });
-const NO_CERTIFICATES = JSON.stringify({
-  data: { error_code: 0, certificates: [] },
+const NO_ORDERS = JSON.stringify({
+  data: { error_code: 0, orders: [] },
   extra: { error_code: 0 },
 });
 
@@ -80,11 +80,11 @@ describe('verify, when no request byte can have left', () => {
       await httpServer((request, response) => {
         received.push(request.url ?? '');
         if (received.length > 1) response.end(VERIFIED);
-        else release = () => response.end(NO_CERTIFICATES);
+        else release = () => response.end(NO_ORDERS);
       }),
     );
     const patient = clientOn(server.url, { connections: 1, timeoutMs: 5000 });
-    const busy = patient.queryCertificatesOfOrder('1');
+    const busy = patient.findOrder('1');
     while (received.length === 0) await new Promise(setImmediate);
     expect(await patient.verify(VERIFY, AbortSignal.timeout(50))).toMatchObject({ kind: 'not_sent' });
     release();
@@ -108,13 +108,93 @@ describe('verify, when no request byte can have left', () => {
   });
 });
 
+describe('verify, later than it may start', () => {
+  const STALE = JSON.stringify({ data: { error_code: 2190008 }, extra: { error_code: 2190008 } });
+  const LATE = { kind: 'not_sent', reason: expect.stringContaining('too late') };
+  const STILL_UNKNOWN = { kind: 'unknown', why: 'unanswered', reason: expect.stringContaining('too late') };
+
+  async function countingServer(answer: (requests: number) => string) {
+    let requests = 0;
+    const server = cleaned(
+      await httpServer((_request, response) => {
+        requests += 1;
+        response.end(answer(requests));
+      }),
+    );
+    return { url: server.url, requests: () => requests };
+  }
+
+  it('is not sent, and leaves a repeat as unknown as it was', async () => {
+    const server = await countingServer(() => VERIFIED);
+    const douyin = clientOn(server.url, { monotonicMs: () => 1001 });
+    expect(await douyin.verify({ ...VERIFY, mustStartBy: 1000 })).toEqual(LATE);
+    expect(await douyin.verify({ ...VERIFY, mustStartBy: 1000, attempt: 'repeat' })).toMatchObject(
+      STILL_UNKNOWN,
+    );
+    expect(server.requests()).toBe(0);
+    expect(await douyin.verify({ ...VERIFY, mustStartBy: 1001 })).toMatchObject({ kind: 'verified' });
+  });
+
+  it('is measured by the machine’s monotonic clock', async () => {
+    const server = await countingServer(() => VERIFIED);
+    const douyin = clientOn(server.url);
+    expect(await douyin.verify({ ...VERIFY, mustStartBy: performance.now() - 1 })).toEqual(LATE);
+    expect(await douyin.verify({ ...VERIFY, mustStartBy: performance.now() + 60_000 })).toMatchObject({
+      kind: 'verified',
+    });
+  });
+
+  it('is not sent again with a fresh access token that came too late', async () => {
+    const server = await countingServer(() => STALE);
+    let nowMs = 0;
+    const tokens = {
+      ...fixedTokens(),
+      replace: () => {
+        nowMs = 1001;
+        return fixedTokens('clt.fresh').current();
+      },
+    };
+    const douyin = clientOn(server.url, { tokens, monotonicMs: () => nowMs });
+    expect(await douyin.verify({ ...VERIFY, mustStartBy: 1000 })).toEqual(LATE);
+    nowMs = 0;
+    expect(await douyin.verify({ ...VERIFY, mustStartBy: 1000, attempt: 'repeat' })).toMatchObject(
+      STILL_UNKNOWN,
+    );
+    expect(server.requests()).toBe(2);
+  });
+
+  it('is not sent when the connection it waited for came free too late', async () => {
+    let release = (): void => undefined;
+    let requests = 0;
+    const server = cleaned(
+      await httpServer((_request, response) => {
+        requests += 1;
+        if (requests === 1) release = () => response.end(NO_ORDERS);
+        else response.end(VERIFIED);
+      }),
+    );
+    let nowMs = 0;
+    const douyin = clientOn(server.url, { connections: 1, timeoutMs: 5000, monotonicMs: () => nowMs });
+    const busy = douyin.findOrder('1');
+    while (requests === 0) await new Promise(setImmediate);
+    const waiting = douyin.verify({ ...VERIFY, mustStartBy: 1000 });
+    await new Promise(setImmediate);
+    nowMs = 1001;
+    release();
+    expect(await waiting).toEqual(LATE);
+    await busy;
+    expect(await douyin.verify(VERIFY)).toMatchObject({ kind: 'verified' });
+    expect(requests).toBe(2);
+  });
+});
+
 describe('verify, when the request may have arrived', () => {
   const oneByte = (socket: NodeJS.EventEmitter) => once(socket, 'data');
 
   it('is unknown: no answer in time', async () => {
     const server = cleaned(await tcpServer(() => undefined));
     const startedAt = performance.now();
-    expect(await clientOn(server.url).verify(VERIFY)).toMatchObject({ kind: 'unknown', next: 'repeat' });
+    expect(await clientOn(server.url).verify(VERIFY)).toMatchObject({ kind: 'unknown', why: 'unanswered' });
     expect(performance.now() - startedAt).toBeLessThan(TIMEOUT_MS * 3);
   });
 
@@ -198,13 +278,13 @@ describe('a read', () => {
         socket.on('data', () => {
           requests += 1;
           if (requests === 2) socket.destroy();
-          else socket.write(rawAnswer(NO_CERTIFICATES));
+          else socket.write(rawAnswer(NO_ORDERS));
         }),
       ),
     );
     const douyin = clientOn(server.url, { connections: 1 });
-    expect(await douyin.queryCertificatesOfOrder('1')).toEqual([]);
-    expect(await douyin.queryCertificatesOfOrder('1')).toEqual([]);
+    expect(await douyin.findOrder('1')).toBeNull();
+    expect(await douyin.findOrder('1')).toBeNull();
     expect(requests).toBe(3);
     expect(server.connectionCount()).toBe(2);
   });

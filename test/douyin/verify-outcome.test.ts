@@ -2,6 +2,7 @@
 import { describe, expect, it } from '@jest/globals';
 import type { VerifyOutcome } from '../../src/ports/douyin.ts';
 import type { Exchange } from '../../src/douyin/http-exchange.ts';
+import { readExchange } from '../../src/douyin/wire.ts';
 import {
   judgeTokenRefusedAgain,
   judgeVerify,
@@ -70,6 +71,7 @@ const BAD_REQUEST = [2100005, 2119001, 28001007, 200002, 1502, 4000001];
 const COUPON_REFUSED = [
   1212, 1221, 1228, 1241, 1250, 1263, 1265, 3000002, 3100101, 1033000519, 45005117, 2119006, 2119007,
 ]; // prettier-ignore
+const UNKNOWN_RESULTS = [1207, 9999, 3000001, -5, -1, 28001020, 'abc', '1.5', 1.5, true, {}];
 const RETRY_TEXTS = ['服务器错误，请稍后重试', '您的访问过于频繁，请稍后重试'];
 
 const rows: Row[] = [
@@ -251,11 +253,11 @@ const rows: Row[] = [
     first: 'unknown',
     repeat: 'unknown',
   })),
-  ...[1207, 9999, 3000001, -5, 'abc'].map((result): Row => ({
+  ...[...UNKNOWN_RESULTS, ...STALE_TOKEN, ...GATEWAY_REFUSED, ...BAD_REQUEST].map((result): Row => ({
     row: '16',
-    what: `result ${JSON.stringify(result)}`,
+    what: `result ${JSON.stringify(result)}, which Douyin documents for no item`,
     exchange: douyin({ items: [item(result)] }),
-    first: 'refused',
+    first: 'unknown',
     repeat: 'unknown',
   })),
   ...BUSY.map((result): Row => ({
@@ -309,7 +311,7 @@ const rows: Row[] = [
 ];
 
 const judge = (exchange: Exchange, attempt: VerifyAttempt, isCallerSupplied = false): Judged =>
-  judgeVerify(exchange, attempt, { encryptedCode: SENT_CODE, isCallerSupplied });
+  judgeVerify(readExchange(exchange), attempt, { encryptedCode: SENT_CODE, isCallerSupplied });
 
 describe('judgeVerify', () => {
   it.each(rows)('row $row: $what → $first / $repeat', ({ exchange, first, repeat, isCallerSupplied }) => {
@@ -330,13 +332,15 @@ describe('judgeVerify', () => {
         originCode: '104686126200131',
         productId: '',
         verifyTime: new Date('2026-03-15T10:31:08Z'),
+        amount: null,
       },
     });
   });
 
   it('believes no item that names another coupon or order than prepare did', () => {
     const sent = { encryptedCode: SENT_CODE, certificateId: '7', orderId: '8', isCallerSupplied: false };
-    const kindOf = (ids: object) => judgeVerify(douyin({ items: [item(0, ids)] }), 'first', sent).kind;
+    const kindOf = (ids: object) =>
+      judgeVerify(readExchange(douyin({ items: [item(0, ids)] })), 'first', sent).kind;
     expect(kindOf({ certificate_id: 7, order_id: '8' })).toBe('verified');
     expect(kindOf({ certificate_id: '', order_id: '0' })).toBe('verified');
     expect(kindOf({ certificate_id: '9' })).toBe('unknown');
@@ -366,33 +370,116 @@ describe('judgeVerify', () => {
     });
   });
 
-  it('lets a refusal of a repeat be settled by a look-up, but not a refusal of the gateway or an unlisted code', () => {
-    const onRepeat = (code: number, isCallerSupplied = false) =>
-      judge(douyin({ data: code, extra: code }), 'repeat', isCallerSupplied);
-    expect(onRepeat(1212)).toMatchObject({ kind: 'unknown', errorCode: 1212, isRefusalOfRepeat: true });
-    expect(onRepeat(2100005, true)).toMatchObject({ isRefusalOfRepeat: true });
-    for (const code of [2100005, 2190004, 2119002, 3000001]) {
-      expect(onRepeat(code)).toMatchObject({ kind: 'unknown', errorCode: code, isRefusalOfRepeat: false });
-    }
-  });
+  const whyOf = (exchange: Exchange, attempt: VerifyAttempt, isCallerSupplied = false) => {
+    const judged = judge(exchange, attempt, isCallerSupplied);
+    return judged.kind === 'unknown' ? judged.why : judged.kind;
+  };
+  const both = (code: unknown) => douyin({ data: code, extra: code });
 
-  it('lets "already verified" as an error code be settled by a look-up, whether it may be our own or not', () => {
-    for (const attempt of ['first', 'repeat'] as const) {
-      expect(judge(douyin({ data: 1208, extra: 1208 }), attempt)).toMatchObject({
+  it('lets a refusal of a repeat be settled by a look-up, but not a refusal of the gateway or a code without meaning', () => {
+    expect(judge(both(1212), 'repeat')).toMatchObject({ kind: 'unknown', errorCode: 1212, why: 'refused' });
+    expect(whyOf(both(2100005), 'repeat', true)).toBe('refused');
+    expect(whyOf(douyin({ items: [item(1241)] }), 'repeat')).toBe('refused');
+    for (const code of [2100005, 2190004, 2119002, 3000001, 9999]) {
+      expect(judge(both(code), 'repeat')).toMatchObject({
         kind: 'unknown',
-        errorCode: 1208,
-        isRefusalOfRepeat: true,
+        errorCode: code,
+        why: 'unanswered',
       });
     }
   });
 
-  it('asks for a look-up instead of a repeat only while Douyin reviews the coupon', () => {
-    expect(judge(douyin({ data: 1229 }), 'first')).toMatchObject({ next: 'look_up', errorCode: 1229 });
+  it.each(['first', 'repeat'] as const)(
+    'looks at once, on a %s, where Douyin answered about the coupon and is not understood',
+    (attempt) => {
+      for (const result of UNKNOWN_RESULTS) {
+        expect(judge(douyin({ items: [item(result)] }), attempt)).toMatchObject({
+          kind: 'unknown',
+          why: 'unclear',
+          errorCode: typeof result === 'number' && Number.isInteger(result) ? result : null,
+        });
+      }
+      for (const exchange of [
+        // Documented as an item's result alone.
+        both(1208),
+        both(2),
+        douyin({}),
+        douyin({ items: [item(null)] }),
+        douyin({ items: [item(0), item(0)] }),
+        douyin({ items: [item(0, { code: OTHER_CODE })] }),
+      ]) {
+        expect(whyOf(exchange, attempt)).toBe('unclear');
+      }
+    },
+  );
+
+  it('repeats on schedule what was lost, busy, or answered by something between', () => {
+    for (const exchange of [
+      { kind: 'lost', cause: 'timeout', isConnectionLoss: false } as const,
+      answered(502, '<html>'),
+      answered(200, '{"data":{"error_code":0'),
+      both(2119002),
+      douyin({ items: [item(2119003)] }),
+      douyin({ status: 201, items: [item(0)] }),
+    ]) {
+      expect(whyOf(exchange, 'first')).toBe('unanswered');
+      expect(whyOf(exchange, 'repeat')).toBe('unanswered');
+    }
+  });
+
+  it('has no error code where Douyin gave none, or one that cannot be read', () => {
+    expect(judge(answered(502, '<html>'), 'first')).toMatchObject({ why: 'unanswered', errorCode: null });
+    expect(judge(both('abc'), 'first')).toMatchObject({ why: 'unanswered', errorCode: null });
+    expect(judge(both(-1), 'first')).toMatchObject({ why: 'unanswered', errorCode: -1 });
+  });
+
+  it('does not repeat while Douyin reviews the coupon', () => {
+    expect(judge(douyin({ data: 1229 }), 'first')).toMatchObject({ why: 'in_review', errorCode: 1229 });
     expect(judge(douyin({ items: [item(1229)] }), 'repeat')).toMatchObject({
-      next: 'look_up',
+      why: 'in_review',
       errorCode: 1229,
     });
-    expect(judge(douyin({ data: 2119002 }), 'first')).toMatchObject({ next: 'repeat' });
+  });
+
+  it.each([
+    [
+      'recorded: the use’s own, numbers',
+      {
+        time_card_amount: { amount: 19400 },
+        times_card_serial_amount: {
+          serial_numb: 2,
+          amount: { original_amount: 26895, pay_amount: 19400, merchant_ticket_amount: 7495 },
+        },
+      },
+      { payFen: 19400, originalFen: 26895, serialNumber: 2 },
+    ],
+    [
+      'texts',
+      { times_card_serial_amount: { serial_numb: '3', amount: { original_amount: '200', pay_amount: '0' } } },
+      { payFen: 0, originalFen: 200, serialNumber: 3 },
+    ],
+    [
+      'only the card’s amount for the use',
+      { time_card_amount: { amount: '1300' }, times_card_serial_amount: null },
+      { payFen: 1300, originalFen: null, serialNumber: null },
+    ],
+    [
+      'the card’s amount in parts',
+      { time_card_amount: { amount: { pay_amount: 1300, original_amount: 1500 } } },
+      { payFen: 1300, originalFen: 1500, serialNumber: null },
+    ],
+    [
+      'an amount that cannot be read',
+      { times_card_serial_amount: { serial_numb: 1, amount: { pay_amount: -5 } } },
+      { payFen: null, originalFen: null, serialNumber: 1 },
+    ],
+    ['nothing', {}, null],
+    ['a benefit card’s, which the gateway does not redeem', { benefit_amount: { amount: 5 } }, null],
+  ])('reads what a use cost: %s', (_, verify_amount_info, amount) => {
+    expect(judge(douyin({ items: [item(0, { verify_amount_info })] }), 'first')).toMatchObject({
+      kind: 'verified',
+      item: { amount },
+    });
   });
 
   it('keeps a JSON answer for the record, and nothing that is no JSON object', () => {
@@ -435,6 +522,10 @@ describe('judgeTokenRefusedAgain', () => {
 describe('notSent', () => {
   it('never makes an earlier attempt undone', () => {
     expect(notSent('no access token', 'first')).toEqual({ kind: 'not_sent', reason: 'no access token' });
-    expect(notSent('no access token', 'repeat')).toMatchObject({ kind: 'unknown', next: 'repeat' });
+    expect(notSent('no access token', 'repeat')).toMatchObject({
+      kind: 'unknown',
+      why: 'unanswered',
+      errorCode: null,
+    });
   });
 });

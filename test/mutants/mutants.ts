@@ -39,14 +39,14 @@ export const MUTANTS: readonly Mutant[] = [
   mutant(
     '1208 on a first attempt is a success',
     OUTCOME,
-    "return attempt === 'first'\n      ? { kind: 'refused', ...said, isAlreadyUsed: true } // row 13",
-    "return attempt !== 'first' && attempt !== 'repeat'\n      ? { kind: 'refused', ...said, isAlreadyUsed: true } // row 13",
+    "return attempt === 'first'\n        ? { kind: 'refused', ...said, isAlreadyUsed: true } // row 13",
+    "return attempt !== 'first' && attempt !== 'repeat'\n        ? { kind: 'refused', ...said, isAlreadyUsed: true } // row 13",
   ),
   mutant(
     '1208 on a repeat is a failure',
     OUTCOME,
-    "return attempt === 'first'\n      ? { kind: 'refused', ...said, isAlreadyUsed: true } // row 13",
-    "return attempt === 'first' || attempt === 'repeat'\n      ? { kind: 'refused', ...said, isAlreadyUsed: true } // row 13",
+    "return attempt === 'first'\n        ? { kind: 'refused', ...said, isAlreadyUsed: true } // row 13",
+    "return attempt === 'first' || attempt === 'repeat'\n        ? { kind: 'refused', ...said, isAlreadyUsed: true } // row 13",
   ),
   mutant(
     'the item’s result is not looked at',
@@ -81,8 +81,26 @@ export const MUTANTS: readonly Mutant[] = [
   mutant(
     'a review is an outcome like any other unknown',
     OUTCOME,
-    "if (meaning === 'in_review') return unknown({ ...said, reason, next: 'look_up' }); // row 9",
-    "if (meaning === 'in_review') return unknown({ ...said, reason }); // row 9",
+    "case 'in_review': // row 9\n      return unknown({ ...said, reason, why: 'in_review' });",
+    "case 'in_review': // row 9\n      return unknown({ ...said, reason });",
+  ),
+  mutant(
+    'a result that no documentation knows is a refusal',
+    OUTCOME,
+    "case 'unexplained':\n      return unknown({ ...said, reason, why: 'unclear' });",
+    "case 'unexplained':\n      return refused(said, reason, attempt);",
+  ),
+  mutant(
+    'a verify may start as late as it likes',
+    'src/douyin/http-exchange.ts',
+    'if (this.#request.mayStart?.() === false) this.#settle(',
+    'if (this.#request.mayStart?.() === null) this.#settle(',
+  ),
+  mutant(
+    'a record that names no store is of the store that was asked for',
+    'src/douyin/mapping.ts',
+    'poiId: wire.poi_id,\n    serialNumber: wire.verify_amount_info',
+    "poiId: wire.poi_id || '7182937465123456789',\n    serialNumber: wire.verify_amount_info",
   ),
 
   // Preparing.
@@ -257,14 +275,14 @@ export const MUTANTS: readonly Mutant[] = [
   mutant(
     'a use in another store is believed on one read alone',
     SETTLEMENT,
-    'recordedUses.some((recorded) => recorded.verifyId === use.verifyId && !isOurs(verification, recorded));',
-    '!isOurs(verification, use);',
+    'recordedUses.some(\n      (recorded) =>\n        recorded.verifyId === use.verifyId &&',
+    '[use].some(\n      (recorded) =>\n        recorded.verifyId === use.verifyId &&',
   ),
   mutant(
     'a times card is judged by its status',
     SETTLEMENT,
-    "if (verification.isTimesCard || certificate.grouponType === 'times_card') {",
-    "if (verification.isTimesCard && certificate.grouponType === 'unknown') {",
+    "if (verification.isTimesCard || certificate.kind === 'times_card') {",
+    "if (verification.isTimesCard && certificate.kind === 'unknown') {",
   ),
   mutant(
     'a token is repeated for ever',

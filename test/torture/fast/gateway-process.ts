@@ -7,6 +7,7 @@ import { type Database, DatabaseAwayError, type Repositories } from '../../../sr
 import { CallBudget, PUBLISHED_CALLS_PER_SECOND } from '../../../src/douyin/call-budget.ts';
 import { DouyinAccessTokens } from '../../../src/douyin/access-token.ts';
 import { HttpDouyin } from '../../../src/douyin/client.ts';
+import { MonotonicDouyinClock } from '../../../src/douyin/douyin-clock.ts';
 import { HttpShortLinks } from '../../../src/douyin/short-link.ts';
 import type { Logger } from '../../../src/observability/logger.ts';
 import { Secret } from '../../../src/observability/secret.ts';
@@ -63,7 +64,9 @@ export class GatewayProcess {
       run: (work, timeoutMs) => parts.db.run((repositories) => work(this.#gated(repositories)), timeoutMs),
       transaction: (work) => this.#statement(() => parts.db.transaction(work)),
     };
+    const douyinClock = new MonotonicDouyinClock({ monotonicMs: () => parts.stage.nowMs });
     const tokens = new DouyinAccessTokens({
+      douyinClock,
       baseUrl: DOUYIN_URL,
       clientKey: SIMULATOR_DEFAULTS.clientKey,
       clientSecret: new Secret(SIMULATOR_DEFAULTS.clientSecret),
@@ -80,6 +83,7 @@ export class GatewayProcess {
       monotonicMs: () => parts.stage.nowMs,
     });
     this.douyin = new HttpDouyin({
+      douyinClock,
       budget,
       baseUrl: DOUYIN_URL,
       accountId: SIMULATOR_DEFAULTS.accountId,
@@ -100,6 +104,7 @@ export class GatewayProcess {
       enrichmentRunner: parts.enrichmentRunner,
       board: this.board,
       clock: this.clock,
+      douyinClock,
       logger: this.logger,
       repeatDelaysMs: parts.repeatDelaysMs,
       unusedIsFinalAfterMs: parts.unusedIsFinalAfterMs,
