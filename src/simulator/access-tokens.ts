@@ -3,7 +3,6 @@ import type { IdSource } from './ids.ts';
 
 const GRACE_MS = 300_000;
 const RATE_WINDOW_MS = 300_000;
-const RATE_LIMIT = 500;
 const KNOWN_TOKENS = 2;
 
 export interface AccessToken {
@@ -40,10 +39,10 @@ export class AccessTokenBook {
     this.#state = state;
   }
 
-  /** Counts a call for a token; false when there were more than 500 in five minutes. */
-  admitFetch(nowMs: number): boolean {
+  /** Counts a call for a token; false when there were more than `limit` in five minutes. */
+  admitFetch(nowMs: number, limit: number): boolean {
     this.#fetchTimesMs = this.#fetchTimesMs.filter((atMs) => atMs > nowMs - RATE_WINDOW_MS);
-    if (this.#fetchTimesMs.length >= RATE_LIMIT) return false;
+    if (this.#fetchTimesMs.length >= limit) return false;
     this.#fetchTimesMs.push(nowMs);
     return true;
   }

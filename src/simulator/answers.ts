@@ -1,7 +1,8 @@
 // The envelopes around Douyin's answers, and the refusal that routes and rules throw to produce one.
 import { errorText } from './error-codes.ts';
 import { hashHex } from './ids.ts';
-import type { JsonObject } from './json.ts';
+import { isPlainObject, type JsonObject } from './json.ts';
+import type { Settings } from './settings.ts';
 
 /** An answer before it is written to the socket. `code` is the one a reader of the call log sees. */
 export interface Answer {
@@ -96,6 +97,18 @@ function extra(code: number, description: string, stamp: CallStamp): JsonObject 
     logid: logId(stamp),
     now: Math.floor(stamp.atMs / 1000),
   };
+}
+
+/** Leaves `extra` out of an answer, or writes its `now` otherwise, where the settings say so. */
+export function shapeExtra(answer: Answer, settings: Pick<Settings, 'extra' | 'extraNow'>): Answer {
+  if (typeof answer.body === 'string') return answer;
+  const { extra: given, ...rest } = answer.body;
+  if (!isPlainObject(given)) return answer;
+  if (settings.extra === 'absent') return { ...answer, body: rest };
+  if (settings.extraNow === 'seconds') return answer;
+  const now = Number(given['now']) * 1000;
+  const shaped = { ...given, now: settings.extraNow === 'milliseconds' ? now : undefined } as JsonObject;
+  return { ...answer, body: { ...rest, extra: shaped } };
 }
 
 /** Like Douyin's: the moment to the second, then something unique to the call. */

@@ -12,7 +12,12 @@ export interface CallEntry {
   sequence: number;
   callId: string;
   endpoint: EndpointName;
+  /** Arrival, by Douyin's clock. */
   atMs: number;
+  /** Arrival, by the machine's clock. */
+  trueAtMs: number;
+  /** When it was judged and had its effect, by the machine's clock; null before that, and where a fault prevents it. */
+  judgedTrueAtMs: number | null;
   facts: CallFacts;
   fault: FaultKind | null;
   faultSource: string | null;
@@ -30,6 +35,8 @@ export interface CallCounters {
   calls: Record<EndpointName, number>;
   total: number;
   inFlight: number;
+  /** Calls that may still have their effect, those of clients that have gone included. */
+  unjudged: number;
   maxInFlight: number;
   maxInFlightByEndpoint: Record<EndpointName, number>;
   faults: Partial<Record<FaultKind, number>>;
@@ -48,13 +55,14 @@ export class CallLog {
     this.#capacity = capacity;
   }
 
-  begin(run: number, endpoint: EndpointName, atMs: number): CallEntry {
+  begin(run: number, endpoint: EndpointName, at: { atMs: number; trueAtMs: number }): CallEntry {
     this.#sequence += 1;
     const entry: CallEntry = {
       sequence: this.#sequence,
       callId: `${String(run)}.${String(this.#sequence)}`,
       endpoint,
-      atMs,
+      ...at,
+      judgedTrueAtMs: null,
       facts: {},
       fault: null,
       faultSource: null,
@@ -70,6 +78,7 @@ export class CallLog {
     counters.total += 1;
     counters.calls[endpoint] += 1;
     counters.inFlight += 1;
+    counters.unjudged += 1;
     counters.maxInFlight = Math.max(counters.maxInFlight, counters.inFlight);
     this.#inFlight[endpoint] += 1;
     counters.maxInFlightByEndpoint[endpoint] = Math.max(
@@ -83,6 +92,11 @@ export class CallLog {
     entry.fault = kind;
     entry.faultSource = source;
     this.#counters.faults[kind] = (this.#counters.faults[kind] ?? 0) + 1;
+  }
+
+  /** Nothing of the call's effect is to come any more. */
+  noteSettled(): void {
+    this.#counters.unjudged -= 1;
   }
 
   end(entry: CallEntry, outcome: CallOutcome): void {
@@ -118,9 +132,9 @@ export class CallLog {
 
   /** Forgets entries and counters; sequence numbers go on, so that call ids stay unique. */
   clear(): void {
-    const { inFlight } = this.#counters;
+    const { inFlight, unjudged } = this.#counters;
     this.#ring = [];
-    this.#counters = { ...emptyCounters(), inFlight, maxInFlight: inFlight };
+    this.#counters = { ...emptyCounters(), inFlight, unjudged, maxInFlight: inFlight };
   }
 }
 
@@ -131,6 +145,11 @@ export interface CallFilter {
   orderId?: string | undefined;
   verifyToken?: string | undefined;
   encryptedCode?: string | undefined;
+}
+
+/** A call's number within its run, out of the id that names it for ever. */
+export function callSequenceOf(callId: string): number {
+  return Number(callId.slice(callId.indexOf('.') + 1));
 }
 
 function isWanted({ endpoint, facts }: CallEntry, filter: CallFilter): boolean {
@@ -151,6 +170,7 @@ function emptyCounters(): CallCounters {
     calls: perEndpoint(),
     total: 0,
     inFlight: 0,
+    unjudged: 0,
     maxInFlight: 0,
     maxInFlightByEndpoint: perEndpoint(),
     faults: {},

@@ -6,8 +6,9 @@ import { FAULT_KINDS } from './fault-kinds.ts';
 import type { FaultInput, FaultPlanInput } from './faults.ts';
 import { readJsonObject } from './json.ts';
 import { camelKeys, snakeKey, snakeKeys } from './naming.ts';
+import { drawReadings } from './readings.ts';
 import { ENDPOINTS } from './settings.ts';
-import { ControlError, couponChangeSchema, type SimulatorState } from './state.ts';
+import { ControlError, couponChangeSchema, type SimulatorState, USE_CHANNELS } from './state.ts';
 import type { World } from './world.ts';
 
 export const CONTROL_PREFIX = '/_simulator';
@@ -56,6 +57,8 @@ const ledgerQuery = z.strictObject({
   certificateId: text,
   orderId: text,
 });
+const usesQuery = ledgerQuery.omit({ kind: true });
+const seedBody = z.strictObject({ seed: z.union([z.string().max(128), z.int()]).transform(String) });
 const callsQuery = z.strictObject({
   after: after.default(0),
   limit,
@@ -76,8 +79,14 @@ const atTillBody = z.strictObject({
   action: z.literal('use_at_till'),
   poiId: z.string(),
   atMs: z.int().min(0).optional(),
+  channel: z.enum(USE_CHANNELS).optional(),
 });
-const couponBody = z.discriminatedUnion('action', [atTillBody, ...couponChangeSchema.options]);
+const cancelAtTillBody = z.strictObject({ action: z.literal('cancel_at_till'), verifyId: text });
+const couponBody = z.discriminatedUnion('action', [
+  atTillBody,
+  cancelAtTillBody,
+  ...couponChangeSchema.options,
+]);
 const newOrdersBody = z.looseObject({ count: z.int().min(1).max(LIMITS.ordersPerRequest).optional() });
 const done = { ok: true };
 
@@ -126,15 +135,25 @@ const routes: readonly Route[] = [
     path: '/coupons/:id',
     run: ({ state, ids, body }) => {
       const change = couponBody.parse(body);
-      return change.action === 'use_at_till'
-        ? state.useCouponAtTill(first(ids), change)
-        : state.changeCoupon(first(ids), change);
+      switch (change.action) {
+        case 'use_at_till':
+          return state.useCouponAtTill(first(ids), change);
+        case 'cancel_at_till':
+          return state.cancelCouponAtTill(first(ids), change);
+        default:
+          return state.changeCoupon(first(ids), change);
+      }
     },
   },
   {
     method: 'GET',
     path: '/ledger',
     run: ({ state, query }) => ({ ledger: state.ledger(ledgerQuery.parse(fromQuery(query))) }),
+  },
+  {
+    method: 'GET',
+    path: '/uses',
+    run: ({ state, query }) => ({ uses: state.uses(usesQuery.parse(fromQuery(query))) }),
   },
   {
     method: 'GET',
@@ -206,6 +225,11 @@ const routes: readonly Route[] = [
     method: 'PATCH',
     path: '/settings',
     run: ({ state, body }) => state.changeSettings(body),
+  },
+  {
+    method: 'POST',
+    path: '/settings/draw',
+    run: ({ state, body }) => state.changeSettings(drawReadings(seedBody.parse(body).seed)),
   },
   {
     method: 'POST',

@@ -68,5 +68,5 @@ export const LIMITS = {
   controlPageSize: 1_000,
   faults: 1_000,
   hangMs: 120_000,
-  delayMs: 60_000,
+  delayMs: 600_000,
 } as const;

@@ -1,7 +1,7 @@
 // The way of one Douyin call: log it, choose its fault, do what it asks for, bend the answer, deliver it.
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { setTimeout as pause } from 'node:timers/promises';
-import { type Answer, DouyinRefusal, lifeRefusal } from './answers.ts';
+import { type Answer, DouyinRefusal, lifeRefusal, shapeExtra } from './answers.ts';
 import { type CallEntry, type CallLog, type CallOutcome } from './call-log.ts';
 import { LIMITS } from './defaults.ts';
 import { cut, sendHalf, sendInDrips, sendWhole } from './delivery.ts';
@@ -41,10 +41,11 @@ export async function handleDouyinCall(side: DouyinSide, raw: RawRequest): Promi
   const endpoint = findEndpoint(message.method ?? '', url.pathname);
   if (endpoint === undefined) {
     const stamp = { callId: url.pathname, atMs };
-    sendWhole(response, lifeRefusal(new DouyinRefusal(28001017), stamp));
+    const refusal = shapeExtra(lifeRefusal(new DouyinRefusal(28001017), stamp), world.settings);
+    sendWhole(response, dated(world, response, refusal));
     return;
   }
-  const entry = side.calls.begin(world.run, endpoint.name, atMs);
+  const entry = side.calls.begin(world.run, endpoint.name, { atMs, trueAtMs: world.trueClock() });
   response.once('close', () => {
     side.calls.end(entry, response.writableFinished ? 'answered' : 'abandoned');
   });
@@ -61,8 +62,13 @@ export async function handleDouyinCall(side: DouyinSide, raw: RawRequest): Promi
   noteSend(world, entry.facts);
   const fault = side.faults.choose(endpoint.name, entry.facts);
   if (fault !== null) side.calls.noteFault(entry, fault.kind, fault.source);
-  await waitBeforeEffect(side, entry, fault);
-  const answer = produceAnswer(side, endpoint, request, entry, fault);
+  let answer: Answer | undefined;
+  try {
+    await waitBeforeEffect(side, entry, fault);
+    answer = produceAnswer(side, endpoint, request, entry, fault);
+  } finally {
+    side.calls.noteSettled();
+  }
   await deliver(side, response, entry, fault, answer);
 }
 
@@ -89,6 +95,19 @@ async function waitBeforeEffect(
 
 /** Has the effect, unless the fault prevents it, and bends the answer; undefined when there is none to send. */
 function produceAnswer(
+  side: DouyinSide,
+  endpoint: Endpoint,
+  request: DouyinRequest,
+  entry: CallEntry,
+  fault: ChosenFault | null,
+): Answer | undefined {
+  const answer = bentAnswer(side, endpoint, request, entry, fault);
+  // These faults are about `extra` itself.
+  const isExtraBent = fault?.kind === 'error-code-in-extra-only' || fault?.kind === 'error-codes-differ';
+  return answer === undefined || isExtraBent ? answer : shapeExtra(answer, side.world.settings);
+}
+
+function bentAnswer(
   side: DouyinSide,
   endpoint: Endpoint,
   request: DouyinRequest,
@@ -133,6 +152,7 @@ function runEndpoint(
     throw error;
   } finally {
     entry.effects = world.ledger.length - ledgerBefore;
+    entry.judgedTrueAtMs = world.trueClock();
   }
 }
 
@@ -158,7 +178,7 @@ function bendOf(fault: ChosenFault | null, facts: CallFacts): Bend {
 }
 
 function endTokens(world: World, fault: ChosenFault): void {
-  if (fault.kind === 'token-expired') world.accessTokens.expireAll(world.clock());
+  if (fault.kind === 'token-expired') world.accessTokens.expireAll(world.trueClock());
   else world.accessTokens.revokeAll();
 }
 
@@ -176,7 +196,7 @@ async function deliver(
     if (answer === undefined) throw new Error('a call without an answer');
     entry.httpStatus = answer.httpStatus;
     entry.answerCode = typeof answer.body === 'string' ? null : answer.code;
-    sendWhole(response, answer);
+    sendWhole(response, dated(side.world, response, answer));
   };
   if (fault === null) {
     whole();
@@ -202,14 +222,26 @@ async function deliver(
       return;
     case 'cut_mid_answer':
       end('cut');
-      if (answer !== undefined) await sendHalf(response, answer);
+      if (answer !== undefined) await sendHalf(response, dated(side.world, response, answer));
       return;
     case 'drip':
-      if (answer !== undefined) await sendInDrips(response, answer, fault.delayMs, side.closing);
+      if (answer !== undefined) {
+        await sendInDrips(response, dated(side.world, response, answer), fault.delayMs, side.closing);
+      }
       return;
     default:
       whole();
   }
+}
+
+/** Gives an answer the `Date` header of Douyin's clock, or none. */
+function dated(world: World, response: ServerResponse, answer: Answer): Answer {
+  if (world.settings.dateHeader === 'absent') {
+    response.sendDate = false;
+    return answer;
+  }
+  const date = new Date(world.clock()).toUTCString();
+  return { ...answer, headers: { ...answer.headers, date } };
 }
 
 /** Leaves the client waiting until it goes away, or for two minutes. */
@@ -233,7 +265,7 @@ export class CallRates {
     const limits: Partial<Record<EndpointName, number>> = world.settings.callsPerSecond;
     const limit = limits[endpoint.name];
     if (limit === undefined) return true;
-    const second = Math.floor(world.clock() / 1000);
+    const second = Math.floor(world.trueClock() / 1000);
     const seen = this.#secondOf.get(endpoint.name);
     const count = seen?.second === second ? seen.count + 1 : 1;
     this.#secondOf.set(endpoint.name, { second, count });

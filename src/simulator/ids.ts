@@ -36,6 +36,11 @@ export class IdSource {
     return this.#int64(1_086_000_000_000_000_000n, BigInt(orderIndex), 1_048_576n, 'order');
   }
 
+  /** The part of an order that stands for all its coupons together: no coupon's item. */
+  subOrderId(orderIndex: number): string {
+    return this.orderItemId(orderIndex, COUPON_SLOTS_PER_ORDER - 1);
+  }
+
   orderItemId(orderIndex: number, couponIndex: number): string {
     return this.#int64(1_286_000_000_000_000_000n, couponOrdinal(orderIndex, couponIndex), 65_536n, 'item');
   }

@@ -13,8 +13,13 @@ export const COUPON_STATUS = {
 } as const;
 export type CouponStatusName = keyof typeof COUPON_STATUS;
 
-/** Who verified: `api` is Douyin's verify call, `till` a till outside of it. */
-export type Verifier = 'api' | 'till';
+/**
+ * Who verified: `api` is Douyin's verify call by this app, `other_app` the same call by another one; `till` and
+ * `till_typed` are Douyin's own app for merchants, by scanning and by typing.
+ */
+export type Verifier = 'api' | 'till' | 'till_typed' | 'other_app';
+/** Who took a verification back. */
+export type Canceller = 'api' | 'till';
 
 /** One redemption, or one use of a times card. Cancelling it does not remove it. */
 export interface Effect {
@@ -25,11 +30,17 @@ export interface Effect {
   poiId: string;
   verifyToken: string | null;
   verifiedBy: Verifier;
+  /** By Douyin's clock, which may be wrong. */
   atMs: number;
+  /** By the machine's clock. */
+  trueAtMs: number;
   callId: string | null;
   /** Which use of a times card this was, from 1; null for other coupons. */
   serialNumber: number | null;
   cancelledAtMs: number | null;
+  cancelledTrueAtMs: number | null;
+  cancelledBy: Canceller | null;
+  cancelCallId: string | null;
   cancelToken: string | null;
 }
 
@@ -38,6 +49,7 @@ export interface LedgerEntry {
   sequence: number;
   kind: 'verified' | 'cancelled';
   atMs: number;
+  trueAtMs: number;
   callId: string | null;
   effect: Effect;
 }
@@ -86,10 +98,14 @@ export interface Order {
   spec: OrderSpec;
   createdAtMs: number;
   changedAtMs: number;
+  /** By the machine's clock. */
+  changedTrueAtMs: number;
   coupons: Coupon[];
   /** The QR code that works; null after a verification, until the customer opens the order page again. */
   liveQr: QrCode | null;
   lastQr: QrCode;
+  /** Numbers of the QR codes by whose prepares something was verified. */
+  endedQrs: Set<number>;
   prepareCount: number;
 }
 
@@ -105,6 +121,8 @@ export interface VerifyToken {
   verifyToken: string;
   orderId: string;
   poiId: string | null;
+  /** The QR code it was prepared by; null for a plain code. */
+  qrNumber: number | null;
   preparedAtMs: number;
   /** Verify calls that arrived with this token, faulted ones included. */
   sends: number;
@@ -112,8 +130,8 @@ export interface VerifyToken {
   parameterSets: Set<string>;
   /** The parameters of the first call that Douyin judged: only the same ones are taken from then on. */
   boundTo: string | null;
-  /** The answer that had an effect, and when; null as long as nothing was redeemed under this token. */
-  spent: { atMs: number; items: JudgedItem[] } | null;
+  /** The latest answer that had an effect, and when by the machine's clock; null as long as nothing was redeemed under this token. */
+  spent: { trueAtMs: number; items: JudgedItem[] } | null;
   effects: Effect[];
 }
 

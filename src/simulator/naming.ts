@@ -1,6 +1,12 @@
 // Between the control side's snake_case and the code's camelCase; a few objects hold names that are data and stay.
 
-const OPAQUE_KEYS: readonly string[] = ['certificate_extra', 'order_extra', 'calls_per_second'];
+const OPAQUE_KEYS: readonly string[] = [
+  'certificate_extra',
+  'order_extra',
+  'calls_per_second',
+  'cancel_deadlines_ms',
+  'cancel_flags',
+];
 
 /** Turns the keys of a request into the code's names. */
 export function camelKeys(value: unknown): unknown {

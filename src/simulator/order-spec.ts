@@ -2,6 +2,16 @@
 import { z } from 'zod';
 import { LIMITS } from './defaults.ts';
 
+/** What a coupon can be. The last two are kinds that deduct an amount instead of being used up whole. */
+export const COUPON_KINDS = [
+  'groupon',
+  'voucher',
+  'times_card',
+  'stored_value_card',
+  'dynamic_voucher',
+] as const;
+export type CouponKind = (typeof COUPON_KINDS)[number];
+
 const fen = z.int().min(0).max(100_000_000);
 const seconds = z.int().min(0).max(9_999_999_999);
 const shortText = z.string().min(1).max(200);
@@ -40,7 +50,7 @@ const changeable = {
 };
 
 export const orderSpecSchema = z.strictObject({
-  kind: z.enum(['groupon', 'voucher', 'times_card']).default('groupon'),
+  kind: z.enum(COUPON_KINDS).default('groupon'),
   coupons: z.int().min(1).max(LIMITS.couponsPerOrder).default(1),
   timesCount: z.int().min(1).max(LIMITS.timesPerCard).default(5),
   title: shortText.default('双人下午茶套餐'),
@@ -50,6 +60,12 @@ export const orderSpecSchema = z.strictObject({
   marketPriceFen: fen.default(12_800),
   originalAmountFen: fen.default(9_900),
   payAmountFen: fen.default(7_900),
+  /** What each coupon was paid with, where they differ; `payAmountFen` for those not named. */
+  payAmountsFen: z.array(fen).max(LIMITS.couponsPerOrder).default([]),
+  /** What the merchant receives per coupon; what was paid if absent. */
+  receiptAmountFen: fen.nullable().default(null),
+  /** What each use of a times card costs: a tiered card. Without it the uses share what was paid. */
+  serialPayAmountsFen: z.array(fen).max(LIMITS.timesPerCard).default([]),
   /** Seconds; the defaults reach from an hour ago to 90 days ahead. */
   startTime: seconds.optional(),
   expireTime: seconds.optional(),

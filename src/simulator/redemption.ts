@@ -1,4 +1,5 @@
-// What Douyin allows: which coupons a prepare lists, what a verify does to each code, what a cancel takes back.
+// What Douyin allows: which coupons a prepare lists, and what a verify does to each code. Taking back is in
+// cancellation.ts.
 // Everything between reading the state and committing the event is synchronous, so two tills cannot both succeed.
 import { DouyinRefusal } from './answers.ts';
 import { LIMITS } from './defaults.ts';
@@ -15,9 +16,6 @@ import {
   type VerifyToken,
 } from './model.ts';
 import type { World } from './world.ts';
-
-const CANCEL_WINDOW_MS = 3_600_000;
-const TOO_LATE_TO_CANCEL = { code: 2034000910, description: '已超过可撤销时限，不可撤销' };
 
 export type PrepareSelector = { encryptedData: string } | { code: string };
 
@@ -52,11 +50,17 @@ export function prepare(world: World, selector: PrepareSelector, poiId: string |
   if (world.verifyTokens.size >= LIMITS.prepares) throw new DouyinRefusal(2119008, '模拟器已达上限，请重置');
   const nowMs = world.clock();
   const verifyToken = world.ids.verifyToken(order.orderId, order.prepareCount);
-  world.commit({ type: 'prepared', orderId: order.orderId, poiId: poiId ?? null, atMs: nowMs });
-  const coupons = isDeadQr
-    ? []
-    : order.coupons.filter((coupon) => isUsableNow(coupon, nowMs, world.settings.listExpired));
-  return { order, verifyToken, coupons };
+  const qrNumber =
+    'encryptedData' in selector
+      ? (world.qrByEncryptedData.get(selector.encryptedData)?.qr.number ?? null)
+      : null;
+  world.commit({ type: 'prepared', orderId: order.orderId, poiId: poiId ?? null, qrNumber, atMs: nowMs });
+  const isListed = (coupon: Coupon): boolean =>
+    isUsableNow(coupon, nowMs, world.settings.listExpired) &&
+    (!('code' in selector) ||
+      world.settings.plainCodeLists === 'order' ||
+      coupon.plainCode === selector.code);
+  return { order, verifyToken, coupons: isDeadQr ? [] : order.coupons.filter(isListed) };
 }
 
 export interface VerifyInput {
@@ -95,10 +99,8 @@ export function verify(world: World, input: VerifyInput, bend: VerifyBend = {}):
   if (coupons.some((coupon) => coupon !== undefined && coupon.order !== order)) {
     throw new DouyinRefusal(2100005, 'verify_token与券不匹配');
   }
-  const nowMs = world.clock();
-  if (token.spent !== null && nowMs - token.spent.atMs < world.settings.replayWindowMs) {
-    return token.spent.items;
-  }
+  const replayed = replay(world, token);
+  if (replayed !== undefined) return replayed;
   const items = judge(world, order, token, input, coupons, bend.refuse);
   const isErrorSpelling = (order.spec.refusalAs ?? world.settings.refusalAs) === 'error_code';
   const firstRefused = items.find((item) => item.result !== 0);
@@ -113,10 +115,42 @@ export function verify(world: World, input: VerifyInput, bend: VerifyBend = {}):
     fingerprint: input.fingerprint,
     poiId: input.poiId,
     callId: input.callId,
-    atMs: nowMs,
+    atMs: world.clock(),
     items: items.map(({ encryptedCode, result }) => ({ encryptedCode, result })),
   });
   return token.spent !== null && token.spent !== spentBefore ? token.spent.items : items;
+}
+
+/** The items of a repeat that is answered from memory; undefined for a call that is judged. */
+function replay(world: World, token: VerifyToken): JudgedItem[] | undefined {
+  const { replayAnswer, replayWindowMs, replayAfterCancel } = world.settings;
+  if (token.spent === null) return undefined;
+  if (isCancelled(token) && replayAfterCancel !== 'same') return undefined;
+  const isOver = replayWindowMs !== 'unlimited' && world.trueClock() - token.spent.trueAtMs >= replayWindowMs;
+  if (isOver) return undefined;
+  if (replayAnswer === 'same') return token.spent.items;
+  const result = replayAnswer === '2' ? 2 : 1208;
+  return token.spent.items.map((item) => (item.effect === null ? item : { ...item, result, effect: null }));
+}
+
+function isCancelled(token: VerifyToken): boolean {
+  return token.spent?.items.some(({ effect }) => effect !== null && effect.cancelledAtMs !== null) === true;
+}
+
+/** Whether a token that had its effect may have another one: Douyin has forgotten that it was used. */
+function mayRedeemAgain(world: World, token: VerifyToken): boolean {
+  const { replayAfterCancel, replayAfterWindow } = world.settings;
+  return (isCancelled(token) ? replayAfterCancel : replayAfterWindow) === 'redeem';
+}
+
+/** Whether another verification ended the QR code that the token was prepared by. */
+function isEndedPrepare(world: World, order: Order, token: VerifyToken): boolean {
+  return (
+    world.settings.otherPrepares === 'die' &&
+    token.spent === null &&
+    token.qrNumber !== null &&
+    order.endedQrs.has(token.qrNumber)
+  );
 }
 
 function judge(
@@ -141,8 +175,9 @@ function judge(
       if (ofOrder !== 0) return ofOrder;
       const refusal = couponRefusal(world, coupon, wanted.get(encryptedCode) ?? 1);
       if (refusal !== 0) return refusal;
-      // A token names one verification: once it had its effect it never has another one.
-      if (token.spent !== null) return 1250;
+      // A token names one verification: as long as Douyin remembers its effect it never has another one.
+      if (token.spent !== null && !mayRedeemAgain(world, token)) return 1250;
+      if (isEndedPrepare(world, order, token)) return 45005117;
       return isRepeatedInCall && !isTimesCard(order) ? world.settings.alreadyVerifiedResult : 0;
     };
     return { encryptedCode, result: result(), effect: null };
@@ -219,7 +254,7 @@ export function decideDueReviews(world: World): void {
   for (const { review } of world.couponsInReview) {
     if (review !== null && review.dueAtMs <= nowMs) due.add(review);
   }
-  for (const review of due) world.commit(decisionOf(world, review));
+  for (const review of due) world.commit(decisionOf(world, review), world.trueTimeOf(review.dueAtMs));
 }
 
 /** One event, so that no crash can lose a review between its end and its effect. */
@@ -238,44 +273,4 @@ function decisionOf(world: World, review: Review): SimulatorEvent {
       ? { type: 'judged', verifyToken, fingerprint, poiId, callId, atMs: dueAtMs, items }
       : null,
   };
-}
-
-export interface CancelInput {
-  verifyId: string;
-  certificateId: string;
-  /** Makes a repeat within the hour succeed instead of being refused. */
-  cancelToken: string | null;
-  callId: string;
-}
-
-/**
- * Takes one verification back; the coupon can be used again, with a new QR code.
- * @returns 0, or the item's `result_code` when it was taken back before
- * @throws DouyinRefusal when there is no such verification, or it is over an hour old, settled or refunded
- */
-export function cancel(world: World, input: CancelInput): number {
-  const effect = world.effectsByVerifyId.get(input.verifyId);
-  const coupon = world.couponsByCertificateId.get(input.certificateId);
-  if (effect === undefined || coupon === undefined || effect.certificateId !== coupon.certificateId) {
-    throw new DouyinRefusal(1033000519);
-  }
-  const { verifyId, cancelToken, callId } = input;
-  const nowMs = world.clock();
-  if (effect.cancelledAtMs !== null) {
-    const isRepeat = cancelToken !== null && effect.cancelToken === cancelToken;
-    return isRepeat && nowMs - effect.cancelledAtMs < CANCEL_WINDOW_MS ? 0 : 1265;
-  }
-  if (!canCancel(world, coupon, effect.atMs))
-    throw new DouyinRefusal(3000001, '业务错误', TOO_LATE_TO_CANCEL);
-  world.commit({ type: 'cancelled', verifyId, cancelToken, callId, atMs: nowMs });
-  return 0;
-}
-
-/** Only within an hour of the verification, and not once the coupon is settled or its money on the way back. */
-export function canCancel(world: World, coupon: Coupon, verifiedAtMs: number): boolean {
-  return (
-    !coupon.settled &&
-    (coupon.status === 'used' || coupon.status === 'unused') &&
-    world.clock() - verifiedAtMs < CANCEL_WINDOW_MS
-  );
 }

@@ -19,10 +19,11 @@ export { SIMULATOR_DEFAULTS, type Merchant, type Store } from './defaults.ts';
 export { FAULT_KINDS, type FaultKind } from './fault-kinds.ts';
 export type { FaultInput, FaultPlanInput, ListedFault } from './faults.ts';
 export type { OrderInput, ShortLinkVariant } from './order-spec.ts';
+export { drawReadings } from './readings.ts';
 export { ENDPOINTS, type EndpointName, type Settings } from './settings.ts';
 export type { SimulatorState } from './state.ts';
 export type { CallEntry } from './call-log.ts';
-export type { CouponView, LedgerLine, OrderView, Truth } from './views.ts';
+export type { CouponView, LedgerLine, OrderView, Truth, Use } from './views.ts';
 
 export interface SimulatorOptions {
   /** Loopback only, unless `allowNonLoopback`. */

@@ -13,7 +13,14 @@ import {
   faultSpecSchema,
   type ListedFault,
 } from './faults.ts';
-import { activeEffects, type Coupon, type LedgerEntry, type Order, type VerifyToken } from './model.ts';
+import {
+  activeEffects,
+  type Coupon,
+  type Effect,
+  type LedgerEntry,
+  type Order,
+  type VerifyToken,
+} from './model.ts';
 import {
   completeOrderSpec,
   type OrderChange,
@@ -32,6 +39,8 @@ import {
   orderView,
   type Truth,
   truthOf,
+  type Use,
+  useOf,
 } from './views.ts';
 import type { World } from './world.ts';
 
@@ -61,6 +70,14 @@ export interface LedgerFilter {
   orderId?: string | undefined;
 }
 
+/** As for the ledger; `after` is the ledger's sequence number, which a use has too. */
+export type UseFilter = Omit<LedgerFilter, 'kind'>;
+
+/** How somebody else redeems: Douyin's own app for merchants by scanning or typing, or another app's API calls. */
+export const USE_CHANNELS = ['scan', 'typed', 'other_app'] as const;
+type UseChannel = (typeof USE_CHANNELS)[number];
+const VERIFIER_OF = { scan: 'till', typed: 'till_typed', other_app: 'other_app' } as const;
+
 /** Exact numbers; those of effects and prepares survive a restart, those of calls do not. */
 export interface Counters extends CallCounters {
   orders: number;
@@ -79,6 +96,7 @@ export const couponChangeSchema = z.discriminatedUnion('action', [
     expireTime: seconds.optional(),
   }),
   z.strictObject({ action: z.literal('settle') }),
+  z.strictObject({ action: z.literal('withdraw_refund') }),
 ]);
 
 export class SimulatorState {
@@ -181,10 +199,13 @@ export class SimulatorState {
   }
 
   /**
-   * Another till, outside the API, redeems the coupon or one use of a times card.
-   * @param at.atMs when; now if absent
+   * Somebody else redeems the coupon or one use of a times card: in Douyin's own app for merchants, or by another app.
+   * @param at.atMs when, by Douyin's clock; now if absent
    */
-  useCouponAtTill(certificateId: string, at: { poiId: string; atMs?: number | undefined }): CouponView {
+  useCouponAtTill(
+    certificateId: string,
+    at: { poiId: string; atMs?: number | undefined; channel?: UseChannel | undefined },
+  ): CouponView {
     decideDueReviews(this.#world);
     const coupon = this.#coupon(certificateId);
     if (coupon.status !== 'unused' || activeEffects(coupon).length >= coupon.timesCount) {
@@ -195,8 +216,53 @@ export class SimulatorState {
       throw new ControlError('invalid', `no store ${at.poiId}`);
     }
     const atMs = at.atMs ?? this.#world.clock();
-    this.#world.commit({ type: 'used_by_till', certificateId, poiId: at.poiId, atMs });
+    const verifiedBy = VERIFIER_OF[at.channel ?? 'scan'];
+    this.#world.commit(
+      { type: 'used_by_till', certificateId, poiId: at.poiId, verifiedBy, atMs },
+      this.#world.trueTimeOf(atMs),
+    );
     return couponView(this.#world, coupon);
+  }
+
+  /**
+   * Somebody takes a use back in Douyin's own app for merchants, whoever made it; no deadline is looked at.
+   * @param what.verifyId the latest use in force if absent
+   */
+  cancelCouponAtTill(certificateId: string, what: { verifyId?: string | undefined } = {}): CouponView {
+    decideDueReviews(this.#world);
+    const coupon = this.#coupon(certificateId);
+    const { verifyId } = what;
+    const effect: Effect | undefined = activeEffects(coupon).findLast(
+      (active) => verifyId === undefined || active.verifyId === verifyId,
+    );
+    if (effect === undefined) throw new ControlError('invalid', 'no such use in force');
+    this.#world.commit({
+      type: 'cancelled',
+      verifyId: effect.verifyId,
+      cancelledBy: 'till',
+      cancelToken: null,
+      callId: null,
+      atMs: this.#world.clock(),
+    });
+    return couponView(this.#world, coupon);
+  }
+
+  /** Every use of every coupon in the order they happened, each with what became of it. */
+  uses(filter: UseFilter = {}): Use[] {
+    decideDueReviews(this.#world);
+    const { after = 0, limit = LIMITS.controlPageSize, verifyToken, certificateId, orderId } = filter;
+    const uses: Use[] = [];
+    for (const { sequence, kind, effect } of this.#ledgerOf(filter)) {
+      if (uses.length >= limit) break;
+      const isWanted =
+        kind === 'verified' &&
+        sequence > after &&
+        (verifyToken === undefined || effect.verifyToken === verifyToken) &&
+        (certificateId === undefined || effect.certificateId === certificateId) &&
+        (orderId === undefined || effect.orderId === orderId);
+      if (isWanted) uses.push(useOf(sequence, effect));
+    }
+    return uses;
   }
 
   /** Effects in the order they happened, each verification and each cancellation a line. */
@@ -299,7 +365,7 @@ export class SimulatorState {
 
   /** Ends every access token now: 2190008. */
   expireTokens(): void {
-    this.#world.accessTokens.expireAll(this.#world.clock());
+    this.#world.accessTokens.expireAll(this.#world.trueClock());
   }
 
   /** Forgets every access token: 2190002. */
@@ -309,8 +375,8 @@ export class SimulatorState {
 
   /** Somebody else fetches a token with the same key, which ends ours after the grace, five minutes by default. */
   replaceToken(graceMs = 300_000): void {
-    const { accessTokens, settings, clock } = this.#world;
-    accessTokens.issue(clock(), settings.tokenLifetimeSeconds, graceMs);
+    const { accessTokens, settings, trueClock } = this.#world;
+    accessTokens.issue(trueClock(), settings.tokenLifetimeSeconds, graceMs);
   }
 
   /** New connections are refused for a while, those of the control side too. */

@@ -2,8 +2,10 @@
 // simulator's own objects.
 import {
   activeEffects,
+  type Canceller,
   type Coupon,
   type CouponStatusName,
+  type Effect,
   isExpired,
   isUsableNow,
   type LedgerEntry,
@@ -12,6 +14,7 @@ import {
   type Verifier,
 } from './model.ts';
 import type { OrderSpec } from './order-spec.ts';
+import { callSequenceOf } from './call-log.ts';
 import type { World } from './world.ts';
 
 export interface CouponView {
@@ -87,7 +90,10 @@ export function couponView(world: World, coupon: Coupon): CouponView {
 export interface LedgerLine {
   sequence: number;
   kind: 'verified' | 'cancelled';
+  /** By Douyin's clock. */
   atMs: number;
+  /** By the machine's clock. */
+  trueAtMs: number;
   callId: string | null;
   verifyId: string;
   certificateId: string;
@@ -99,13 +105,14 @@ export interface LedgerLine {
   serialNumber: number | null;
 }
 
-export function ledgerLine({ sequence, kind, atMs, callId, effect }: LedgerEntry): LedgerLine {
+export function ledgerLine({ sequence, kind, atMs, trueAtMs, callId, effect }: LedgerEntry): LedgerLine {
   const { verifyId, certificateId, encryptedCode, orderId, poiId, verifyToken, verifiedBy, serialNumber } =
     effect;
   return {
     sequence,
     kind,
     atMs,
+    trueAtMs,
     callId,
     verifyId,
     certificateId,
@@ -115,6 +122,53 @@ export function ledgerLine({ sequence, kind, atMs, callId, effect }: LedgerEntry
     verifyToken,
     verifiedBy,
     serialNumber,
+  };
+}
+
+/** One use of a coupon: who redeemed it and when, and who took it back. Times twice: by Douyin's clock, and truly. */
+export interface Use {
+  /** That of its line in the ledger. */
+  sequence: number;
+  verifyId: string;
+  certificateId: string;
+  orderId: string;
+  encryptedCode: string;
+  poiId: string;
+  serialNumber: number | null;
+  verifiedBy: Verifier;
+  verifyToken: string | null;
+  callId: string | null;
+  /** The call's number in the call log; null for uses outside of this API. */
+  callSequence: number | null;
+  atMs: number;
+  trueAtMs: number;
+  cancelledAtMs: number | null;
+  cancelledTrueAtMs: number | null;
+  cancelledBy: Canceller | null;
+  cancelToken: string | null;
+  cancelCallId: string | null;
+}
+
+export function useOf(sequence: number, effect: Effect): Use {
+  return {
+    sequence,
+    verifyId: effect.verifyId,
+    certificateId: effect.certificateId,
+    orderId: effect.orderId,
+    encryptedCode: effect.encryptedCode,
+    poiId: effect.poiId,
+    serialNumber: effect.serialNumber,
+    verifiedBy: effect.verifiedBy,
+    verifyToken: effect.verifyToken,
+    callId: effect.callId,
+    callSequence: effect.callId === null ? null : callSequenceOf(effect.callId),
+    atMs: effect.atMs,
+    trueAtMs: effect.trueAtMs,
+    cancelledAtMs: effect.cancelledAtMs,
+    cancelledTrueAtMs: effect.cancelledTrueAtMs,
+    cancelledBy: effect.cancelledBy,
+    cancelToken: effect.cancelToken,
+    cancelCallId: effect.cancelCallId,
   };
 }
 

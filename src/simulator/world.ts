@@ -2,7 +2,13 @@
 // It applies events and finds things; what may be done is decided in redemption.ts.
 import { AccessTokenBook } from './access-tokens.ts';
 import type { Merchant } from './defaults.ts';
-import { type CouponChange, JOURNAL_VERSION, type JudgedEvent, type SimulatorEvent } from './events.ts';
+import {
+  type CouponChange,
+  JOURNAL_VERSION,
+  type JudgedEvent,
+  type KeptEvent,
+  type SimulatorEvent,
+} from './events.ts';
 import { IdSource } from './ids.ts';
 import { type Journal, openJournal } from './journal.ts';
 import {
@@ -14,7 +20,7 @@ import {
   type QrCode,
   type VerifyToken,
 } from './model.ts';
-import type { OrderSpec } from './order-spec.ts';
+import { completeOrderSpec, type OrderSpec } from './order-spec.ts';
 import type { Settings } from './settings.ts';
 
 export interface WorldOptions {
@@ -22,12 +28,16 @@ export interface WorldOptions {
   seed: string;
   settings: Settings;
   dataFile: string | undefined;
+  /** The machine's clock; Douyin's is this one and the setting `clockOffsetMs`. */
   clock: () => number;
 }
 
 export class World {
   readonly merchant: Merchant;
+  /** Douyin's clock, in milliseconds: everything that Douyin dates. It may be wrong, and jump. */
   readonly clock: () => number;
+  /** The machine's clock: windows, deadlines, and when things really happened. */
+  readonly trueClock: () => number;
   readonly accessTokens: AccessTokenBook;
   readonly orders: Order[] = [];
   readonly ordersById = new Map<string, Order>();
@@ -49,7 +59,8 @@ export class World {
 
   constructor(options: WorldOptions) {
     this.merchant = options.merchant;
-    this.clock = options.clock;
+    this.trueClock = options.clock;
+    this.clock = () => options.clock() + this.settings.clockOffsetMs;
     this.settings = options.settings;
     this.ids = new IdSource(options.seed);
     this.accessTokens = new AccessTokenBook(
@@ -59,15 +70,24 @@ export class World {
       },
     );
     this.#journal = openJournal(options.dataFile, (event) => {
-      this.#apply(event as SimulatorEvent);
+      this.#apply(event as KeptEvent);
     });
     this.#open();
   }
 
-  /** Writes an event to the journal, then makes it so. Nothing happens when it cannot be written. */
-  commit(event: SimulatorEvent): void {
-    this.#journal.append(event);
-    this.#apply(event);
+  /**
+   * Writes an event to the journal, then makes it so. Nothing happens when it cannot be written.
+   * @param trueAtMs when it happened by the machine's clock
+   */
+  commit(event: SimulatorEvent, trueAtMs: number = this.trueClock()): void {
+    const kept: KeptEvent = { ...event, trueAtMs };
+    this.#journal.append(kept);
+    this.#apply(kept);
+  }
+
+  /** The machine's time of a moment given by Douyin's clock as it goes now. */
+  trueTimeOf(atMs: number): number {
+    return this.trueClock() - (this.clock() - atMs);
   }
 
   /** Forgets orders, verifications and effects, not access tokens. Later orders get new ids all the same. */
@@ -88,7 +108,8 @@ export class World {
     this.commit({ type: 'opened', version: JOURNAL_VERSION, seed, run: this.run + 1, atMs: this.clock() });
   }
 
-  #apply(event: SimulatorEvent): void {
+  #apply(event: KeptEvent): void {
+    const trueAtMs = event.trueAtMs ?? ('atMs' in event ? event.atMs : 0);
     switch (event.type) {
       case 'opened':
         if (event.version !== JOURNAL_VERSION) {
@@ -103,12 +124,12 @@ export class World {
         this.accessTokens.restore(event.state);
         return;
       case 'order_created':
-        this.#addOrder(event.index, event.spec, event.atMs);
+        this.#addOrder(event.index, this.#completeSpec(event.spec, event.atMs), event.atMs, trueAtMs);
         return;
       case 'order_changed': {
         const order = this.#order(event.orderId);
         Object.assign(order.spec, event.change);
-        order.changedAtMs = event.atMs;
+        markChanged(order, event.atMs, trueAtMs);
         return;
       }
       case 'qr_refreshed': {
@@ -117,13 +138,13 @@ export class World {
         return;
       }
       case 'coupon_changed':
-        this.#changeCoupon(this.#certificate(event.certificateId), event.change, event.atMs);
+        this.#changeCoupon(this.#certificate(event.certificateId), event.change, event.atMs, trueAtMs);
         return;
       case 'prepared':
-        this.#addVerifyToken(this.#order(event.orderId), event.poiId, event.atMs);
+        this.#addVerifyToken(this.#order(event.orderId), event.poiId, event.qrNumber ?? null, event.atMs);
         return;
       case 'judged':
-        this.#judge(event);
+        this.#judge(event, trueAtMs);
         return;
       case 'review_opened':
         for (const code of event.encryptedCodes) {
@@ -139,19 +160,22 @@ export class World {
           coupon.review = null;
           this.couponsInReview.delete(coupon);
         }
-        if (event.judged !== null) this.#judge(event.judged);
+        if (event.judged !== null) this.#judge(event.judged, trueAtMs);
         return;
       case 'used_by_till':
         this.#addEffect(this.#certificate(event.certificateId), {
           poiId: event.poiId,
           verifyToken: null,
-          verifiedBy: 'till',
+          verifiedBy: event.verifiedBy ?? 'till',
           atMs: event.atMs,
+          trueAtMs,
           callId: null,
         });
         return;
       case 'cancelled':
-        this.#cancel(event);
+        for (const verifyId of [event.verifyId, ...(event.alsoVerifyIds ?? [])]) {
+          this.#cancel(verifyId, event, trueAtMs);
+        }
         return;
       case 'reset':
         this.#clear(event.nextOrderIndex);
@@ -159,7 +183,16 @@ export class World {
     }
   }
 
-  #addOrder(index: number, spec: OrderSpec, atMs: number): void {
+  /** Orders of older journals lack what has been added to their description since. */
+  #completeSpec(spec: OrderSpec, atMs: number): OrderSpec {
+    return completeOrderSpec(
+      spec,
+      atMs,
+      this.merchant.stores.map((store) => store.poiId),
+    );
+  }
+
+  #addOrder(index: number, spec: OrderSpec, atMs: number, trueAtMs: number): void {
     const orderId = this.ids.orderId(index);
     const order: Order = {
       index,
@@ -167,9 +200,11 @@ export class World {
       spec,
       createdAtMs: atMs,
       changedAtMs: atMs,
+      changedTrueAtMs: trueAtMs,
       coupons: [],
       liveQr: null,
       lastQr: { number: -1, shortLinkId: '', encryptedData: '' },
+      endedQrs: new Set(),
       prepareCount: 0,
     };
     for (let couponIndex = 0; couponIndex < spec.coupons; couponIndex += 1) {
@@ -215,9 +250,9 @@ export class World {
     this.qrByEncryptedData.set(qr.encryptedData, { order, qr });
   }
 
-  #changeCoupon(coupon: Coupon, change: CouponChange, atMs: number): void {
+  #changeCoupon(coupon: Coupon, change: CouponChange, atMs: number, trueAtMs: number): void {
     coupon.changedAtMs = atMs;
-    coupon.order.changedAtMs = atMs;
+    markChanged(coupon.order, atMs, trueAtMs);
     switch (change.action) {
       case 'set_status':
         coupon.status = change.status;
@@ -230,16 +265,21 @@ export class World {
       case 'settle':
         coupon.settled = true;
         return;
+      case 'withdraw_refund':
+        coupon.status = activeEffects(coupon).length >= coupon.timesCount ? 'used' : 'unused';
+        coupon.refundedAtMs = null;
+        return;
     }
   }
 
-  #addVerifyToken(order: Order, poiId: string | null, atMs: number): void {
+  #addVerifyToken(order: Order, poiId: string | null, qrNumber: number | null, atMs: number): void {
     const verifyToken = this.ids.verifyToken(order.orderId, order.prepareCount);
     order.prepareCount += 1;
     this.verifyTokens.set(verifyToken, {
       verifyToken,
       orderId: order.orderId,
       poiId,
+      qrNumber,
       preparedAtMs: atMs,
       sends: 0,
       parameterSets: new Set(),
@@ -249,7 +289,7 @@ export class World {
     });
   }
 
-  #judge(event: JudgedEvent): void {
+  #judge(event: JudgedEvent, trueAtMs: number): void {
     const token = this.#verifyToken(event.verifyToken);
     token.boundTo = event.fingerprint;
     const items = event.items.map((item) => {
@@ -259,17 +299,20 @@ export class World {
         verifyToken: event.verifyToken,
         verifiedBy: 'api',
         atMs: event.atMs,
+        trueAtMs,
         callId: event.callId,
       });
       token.effects.push(effect);
       return { ...item, effect };
     });
-    if (items.some((item) => item.effect !== null)) token.spent = { atMs: event.atMs, items };
+    if (items.every((item) => item.effect === null)) return;
+    token.spent = { trueAtMs, items };
+    if (token.qrNumber !== null) this.#order(token.orderId).endedQrs.add(token.qrNumber);
   }
 
   #addEffect(
     coupon: Coupon,
-    by: Pick<Effect, 'poiId' | 'verifyToken' | 'verifiedBy' | 'atMs' | 'callId'>,
+    by: Pick<Effect, 'poiId' | 'verifyToken' | 'verifiedBy' | 'atMs' | 'trueAtMs' | 'callId'>,
   ): Effect {
     const { order } = coupon;
     const effect: Effect = {
@@ -278,35 +321,45 @@ export class World {
       certificateId: coupon.certificateId,
       encryptedCode: coupon.encryptedCode,
       orderId: order.orderId,
-      serialNumber: order.spec.kind === 'times_card' ? activeEffects(coupon).length + 1 : null,
+      serialNumber: order.spec.kind === 'times_card' ? freeSerialNumber(coupon) : null,
       cancelledAtMs: null,
+      cancelledTrueAtMs: null,
+      cancelledBy: null,
+      cancelCallId: null,
       cancelToken: null,
     };
     coupon.effects.push(effect);
     if (activeEffects(coupon).length >= coupon.timesCount) coupon.status = 'used';
     coupon.changedAtMs = by.atMs;
-    order.changedAtMs = by.atMs;
+    markChanged(order, by.atMs, by.trueAtMs);
     // A verification ends the QR code; the customer has to open the order page for a new one.
     order.liveQr = null;
     this.effectsByVerifyId.set(effect.verifyId, effect);
-    this.#addLedgerEntry('verified', effect, by.atMs, by.callId);
+    this.#addLedgerEntry('verified', effect, by);
     return effect;
   }
 
-  #cancel(event: Extract<SimulatorEvent, { type: 'cancelled' }>): void {
-    const { verifyId, cancelToken, atMs, callId } = event;
+  #cancel(verifyId: string, event: Extract<SimulatorEvent, { type: 'cancelled' }>, trueAtMs: number): void {
+    const { cancelToken, atMs, callId } = event;
     const effect = required(this.effectsByVerifyId.get(verifyId), 'verify id', verifyId);
     const coupon = this.#certificate(effect.certificateId);
     effect.cancelledAtMs = atMs;
+    effect.cancelledTrueAtMs = trueAtMs;
+    effect.cancelledBy = event.cancelledBy ?? 'api';
+    effect.cancelCallId = callId;
     effect.cancelToken = cancelToken;
-    coupon.status = 'unused';
+    if (coupon.status === 'used') coupon.status = 'unused';
     coupon.changedAtMs = atMs;
-    coupon.order.changedAtMs = atMs;
-    this.#addLedgerEntry('cancelled', effect, atMs, callId);
+    markChanged(coupon.order, atMs, trueAtMs);
+    this.#addLedgerEntry('cancelled', effect, { atMs, trueAtMs, callId });
   }
 
-  #addLedgerEntry(kind: LedgerEntry['kind'], effect: Effect, atMs: number, callId: string | null): void {
-    this.ledger.push({ sequence: this.ledger.length + 1, kind, atMs, callId, effect });
+  #addLedgerEntry(
+    kind: LedgerEntry['kind'],
+    effect: Effect,
+    { atMs, trueAtMs, callId }: Pick<LedgerEntry, 'atMs' | 'trueAtMs' | 'callId'>,
+  ): void {
+    this.ledger.push({ sequence: this.ledger.length + 1, kind, atMs, trueAtMs, callId, effect });
   }
 
   #clear(nextOrderIndex: number): void {
@@ -343,6 +396,19 @@ export class World {
   #verifyToken(verifyToken: string): VerifyToken {
     return required(this.verifyTokens.get(verifyToken), 'verify token', verifyToken);
   }
+}
+
+function markChanged(order: Order, atMs: number, trueAtMs: number): void {
+  order.changedAtMs = atMs;
+  order.changedTrueAtMs = trueAtMs;
+}
+
+/** The lowest number of a use that no use in force has: a cancelled use gives its number back. */
+function freeSerialNumber(coupon: Coupon): number {
+  const taken = new Set(activeEffects(coupon).map((effect) => effect.serialNumber));
+  let number = 1;
+  while (taken.has(number)) number += 1;
+  return number;
 }
 
 function required<T>(value: T | undefined, what: string, id: string): T {

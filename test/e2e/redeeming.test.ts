@@ -81,7 +81,7 @@ describe('a started gateway', () => {
       coupon_status: 'USED',
       sku_name: '单人午餐',
       pay_amount: 6600,
-      order_status: 201,
+      order_status: 1,
     });
   });
 

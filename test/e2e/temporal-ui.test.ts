@@ -83,7 +83,7 @@ describe('Temporal’s UI', () => {
       const found = await till.client.findVerification(verifyToken);
       return found?.enrichment_status === 'success' ? found : null;
     });
-    expect(view).toMatchObject({ verify_status: 'success', pay_amount: 5500, order_status: 201 });
+    expect(view).toMatchObject({ verify_status: 'success', pay_amount: 5500, order_status: 1 });
     await ui.openWorkflow(`enrich-${id}`, 'user-metadata', 'COMPLETED', '订单数据已补全 · completed');
   }, 90_000);
 });

@@ -25,7 +25,54 @@ afterEach(async () => {
   await rm(folder, { recursive: true });
 });
 
+/** A journal as it was written before events had two times and orders their newer fields. */
+function olderJournal(text: string): string {
+  const newerFields = [
+    'trueAtMs',
+    'qrNumber',
+    'verifiedBy',
+    'cancelledBy',
+    'alsoVerifyIds',
+    'payAmountsFen',
+    'receiptAmountFen',
+    'serialPayAmountsFen',
+  ];
+  return text
+    .trimEnd()
+    .split('\n')
+    .map((line) => {
+      const event = JSON.parse(line) as { spec?: object };
+      const strip = (part: object) =>
+        Object.fromEntries(Object.entries(part).filter(([name]) => !newerFields.includes(name)));
+      return `${JSON.stringify({ ...strip(event), ...(event.spec && { spec: strip(event.spec) }) })}\n`;
+    })
+    .join('');
+}
+
 describe('a restart on the same journal', () => {
+  it('reads one of an older version', async () => {
+    const clock = standingClock();
+    const before = await start({ dataFile, clock: clock.now });
+    const { state } = before.simulator;
+    const order = state.createOrder({ coupons: 2 });
+    await before.douyin.verify(verifyBody(order, await before.douyin.prepared(order)));
+    state.useCouponAtTill(order.coupons[1]?.certificateId ?? '', { poiId: STORE });
+    const uses = state.uses();
+    await before.douyin.cancel({ verify_id: uses[0]?.verifyId, certificate_id: uses[0]?.certificateId });
+    const remembered = state.uses();
+    await before.simulator.close();
+    await writeFile(dataFile, olderJournal(await readFile(dataFile, 'utf8')));
+
+    const after = await start({ dataFile, clock: clock.now });
+    expect(after.simulator.state.uses()).toEqual(remembered);
+    const { douyin } = after;
+    const renewed = await douyin.prepared(after.simulator.state.refreshQr(order.orderId));
+    expect(resultsOf(await douyin.verify(verifyBody(order, renewed)))).toEqual([0]);
+    expect((await douyin.orders({ order_id: order.orderId })).json).toMatchObject({
+      data: { orders: [{ pay_amount: 15_800, receipt_amount: '15800' }] },
+    });
+  });
+
   it('finds orders, coupons, tokens, prepares, effects and cancellations', async () => {
     const clock = standingClock();
     const before = await start({ dataFile, clock: clock.now });

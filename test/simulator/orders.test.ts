@@ -29,7 +29,7 @@ describe('GET /goodlife/v1/trade/order/query/', () => {
     expect(only(ordersOf(reply))).toEqual({
       order_id: order.orderId,
       order_type: 21,
-      order_status: 201,
+      order_status: 1,
       sku_id: '1790440745530376',
       sku_name: '双人下午茶套餐',
       count: 2,
@@ -59,17 +59,55 @@ describe('GET /goodlife/v1/trade/order/query/', () => {
         refund_amount: 0,
         refund_time: 0,
       })),
+      sub_order_amount_infos: order.coupons.map(() => ({
+        sub_order_id: expect.stringMatching(/^\d{19}$/),
+        sub_order_type: 100,
+        pay_amount: '7900',
+        receipt_amount: '7900',
+        origin_amount: '9900',
+        discount_amount: '2000',
+      })),
+    });
+  });
+
+  it('splits its amounts into one part per coupon, one for all, or none', async () => {
+    const { simulator, douyin } = await start();
+    const { state } = simulator;
+    const order = state.createOrder({ coupons: 2, payAmountsFen: [5000, 6000], receiptAmountFen: 4500 });
+    const ask = async () => only(ordersOf(await douyin.orders({ order_id: order.orderId })));
+    const perCoupon = await ask();
+    const items = (perCoupon['certificate'] as Json[]).map((item) => item['order_item_id']);
+    expect(perCoupon).toMatchObject({
+      pay_amount: 11_000,
+      receipt_amount: '9000',
+      discount_amount: '8800',
       sub_order_amount_infos: [
-        {
-          sub_order_id: expect.stringMatching(/^\d{19}$/),
-          sub_order_type: 100,
-          pay_amount: '15800',
-          receipt_amount: '15800',
-          origin_amount: '19800',
-          discount_amount: '4000',
-        },
+        { sub_order_id: items[0], pay_amount: '5000', receipt_amount: '4500', discount_amount: '4900' },
+        { sub_order_id: items[1], pay_amount: '6000', receipt_amount: '4500', discount_amount: '3900' },
       ],
     });
+    state.changeSettings({ subOrders: 'total' });
+    const [whole, ...more] = (await ask())['sub_order_amount_infos'] as Json[];
+    expect(more).toEqual([]);
+    expect(whole).toMatchObject({ pay_amount: '11000', receipt_amount: '9000' });
+    expect(items).not.toContain(whole?.['sub_order_id']);
+    state.changeSettings({ subOrders: 'absent' });
+    expect(await ask()).not.toHaveProperty('sub_order_amount_infos');
+  });
+
+  it('goes from to be used to done, and to closed when everything was refunded', async () => {
+    const { simulator, douyin } = await start();
+    const order = simulator.state.createOrder({ coupons: 2 });
+    const status = async () =>
+      only(ordersOf(await douyin.orders({ order_id: order.orderId })))['order_status'];
+    const [first, second] = order.coupons.map((coupon) => coupon.certificateId) as [string, string];
+    expect(await status()).toBe(201);
+    simulator.state.useCouponAtTill(first, { poiId: STORE });
+    expect(await status()).toBe(201);
+    simulator.state.changeCoupon(second, { action: 'set_status', status: 'refunded' });
+    expect(await status()).toBe(1);
+    simulator.state.changeCoupon(first, { action: 'set_status', status: 'refunded' });
+    expect(await status()).toBe(101);
   });
 
   it('leaves certificate_id empty while unused, and shows refunds', async () => {
@@ -80,7 +118,7 @@ describe('GET /goodlife/v1/trade/order/query/', () => {
       status: 'refunded',
     });
     expect(only(ordersOf(await douyin.orders({ order_id: order.orderId })))).toMatchObject({
-      order_status: 200,
+      order_status: 201,
       certificate: [
         { certificate_id: '', refund_amount: 0 },
         { certificate_id: '', item_status: 301, refund_amount: 7900, refund_time: expect.any(Number) },
@@ -94,7 +132,7 @@ describe('GET /goodlife/v1/trade/order/query/', () => {
     const card = simulator.state.createOrder({ kind: 'times_card' });
     expect(only(ordersOf(await douyin.orders({ order_id: unpaid.orderId })))).toMatchObject({
       pay_time: 0,
-      order_status: 101,
+      order_status: 100,
     });
     expect(only(ordersOf(await douyin.orders({ order_id: card.orderId })))).toMatchObject({ order_type: 51 });
   });
@@ -153,7 +191,7 @@ describe('GET /goodlife/v1/trade/order/query/', () => {
     for (const query of [
       { ext_order_id: 'pos-1' },
       { open_id: 'open-1' },
-      { order_status: '200' },
+      { order_status: '201' },
       { create_order_start_time: '1780000000', create_order_end_time: '1780000000' },
     ]) {
       expect(idsOf(await douyin.orders(query as Record<string, string>))).toEqual([wanted.orderId]);

@@ -47,6 +47,7 @@ describe('POST /goodlife/v1/fulfilment/certificate/verify/', () => {
           sequence: 1,
           kind: 'verified',
           atMs: expect.any(Number),
+          trueAtMs: expect.any(Number),
           callId: simulator.state.calls({ endpoint: 'verify' })[0]?.callId,
           verifyId: expect.stringMatching(/^\d{19}$/),
           certificateId: coupon?.certificateId,
@@ -68,17 +69,27 @@ describe('POST /goodlife/v1/fulfilment/certificate/verify/', () => {
       expect(simulator.state.ledger()).toHaveLength(3);
     });
 
-    it('lets an earlier prepare of the same QR code verify another coupon of the order', async () => {
-      const { simulator, douyin } = await start();
-      const order = simulator.state.createOrder({ coupons: 2 });
-      const [first, second] = [await douyin.prepared(order), await douyin.prepared(order)];
-      await douyin.verify(verifyBody(order, first));
-      const reply = await douyin.verify({
-        ...verifyBody(order, second),
-        encrypted_codes: [order.coupons[1]?.encryptedCode],
-      });
-      expect(resultsOf(reply)).toEqual([0]);
-    });
+    it.each([
+      ['ends', 'die', 45005117],
+      ['does not end', 'live', 0],
+    ] as const)(
+      '%s an earlier prepare of the same QR code, by setting',
+      async (_what, otherPrepares, expected) => {
+        const { simulator, douyin } = await start({ settings: { otherPrepares } });
+        const order = simulator.state.createOrder({ coupons: 2 });
+        const [first, second] = [await douyin.prepared(order), await douyin.prepared(order)];
+        await douyin.verify(verifyBody(order, first));
+        const other = {
+          ...verifyBody(order, second),
+          encrypted_codes: [order.coupons[1]?.encryptedCode],
+        };
+        expect(resultsOf(await douyin.verify(other))).toEqual([expected]);
+        const renewed = await douyin.prepared(simulator.state.refreshQr(order.orderId));
+        expect(resultsOf(await douyin.verify({ ...other, verify_token: renewed }))).toEqual([
+          expected === 0 ? 1208 : 0,
+        ]);
+      },
+    );
   });
 
   describe('the same token again', () => {

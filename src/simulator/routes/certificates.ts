@@ -2,6 +2,7 @@
 import { DouyinRefusal } from '../answers.ts';
 import { certificateJson, verifyRecordJson } from '../certificate-view.ts';
 import type { Coupon, Effect } from '../model.ts';
+import { certificateFields, type Listed, listsOf } from '../v2-lists.ts';
 import type { World } from '../world.ts';
 import {
   type CallFacts,
@@ -29,7 +30,7 @@ export const getEndpoint = lifeEndpoint({
     const encryptedCode = queryText(query, 'encrypted_code');
     if (encryptedCode === undefined) throw new DouyinRefusal(1502);
     const coupon = findCoupon(world, encryptedCode);
-    return { certificate: certificateJson(world, coupon, bend.isStale) };
+    return certificateFields(world, listed(world, coupon, bend.isStale));
   },
 });
 
@@ -54,9 +55,17 @@ export const queryEndpoint = lifeEndpoint({
       if (order === undefined) throw new DouyinRefusal(3100101);
       return order.coupons;
     };
-    return { certificates: coupons().map((coupon) => certificateJson(world, coupon, bend.isStale)) };
+    return listsOf(
+      world,
+      'certificates',
+      coupons().map((coupon) => listed(world, coupon, bend.isStale)),
+    );
   },
 });
+
+function listed(world: World, coupon: Coupon, isStale: boolean | undefined): Listed {
+  return { certificateId: coupon.certificateId, json: certificateJson(world, coupon, isStale) };
+}
 
 function findCoupon(world: World, encryptedCode: string): Coupon {
   const coupon = world.couponsByEncryptedCode.get(encryptedCode);
@@ -91,22 +100,51 @@ export const verifyRecordEndpoint = lifeEndpoint({
     const today = startOfToday(world.clock());
     const startTime = queryInteger(query, 'start_time', { min: 0, max: MAX_SECONDS }) ?? today;
     const endTime = queryInteger(query, 'end_time', { min: 0, max: MAX_SECONDS }) ?? today + DAY_SECONDS - 1;
-    const poiIds = queryList(query, 'poi_ids');
+    const isAsked = storesAskedFor(world, query);
     const matching = verifications(world).filter((effect) => {
       const verifyTime = Math.floor(effect.atMs / 1000);
-      const isInStores = poiIds.length === 0 || poiIds.includes(effect.poiId);
-      return isInStores && verifyTime >= startTime && verifyTime <= endTime;
+      return isAsked(effect.poiId) && verifyTime >= startTime && verifyTime <= endTime;
     });
     const cursorIndex = matching.findIndex((effect) => effect.verifyId === cursor);
     if (cursor !== '0' && cursorIndex === -1) throw new DouyinRefusal(2100005, 'cursor不合法');
     return {
       total: matching.length,
-      records: matching
-        .slice(cursorIndex + 1, cursorIndex + 1 + size)
-        .map((effect) => recordOf(world, effect)),
+      ...listsOf(
+        world,
+        'records',
+        matching
+          .slice(cursorIndex + 1, cursorIndex + 1 + size)
+          .map((effect) => ({ certificateId: effect.certificateId, json: recordOf(world, effect) })),
+      ),
     };
   },
 });
+
+/**
+ * Which stores' records were asked for, as far as the form of `poi_ids` is understood; without it all.
+ * @throws DouyinRefusal when it must be a JSON array and is none
+ */
+function storesAskedFor(world: World, query: URLSearchParams): (poiId: string) => boolean {
+  const texts = query.getAll('poi_ids').filter((text) => text !== '');
+  const form = world.settings.verifyRecordPoiIds;
+  if (texts.length === 0 || form === 'ignored') return () => true;
+  const readers: Record<typeof form, () => string[]> = {
+    any: () => queryList(query, 'poi_ids'),
+    json: () => texts.flatMap(readIdArray),
+    comma: () => texts.flatMap((text) => text.split(',')),
+    // What is no single id names no store there is.
+    single: () => texts.slice(0, 1),
+  };
+  const asked = new Set(readers[form]());
+  return (poiId) => asked.has(poiId);
+}
+
+/** `[id]` or `["id"]`, without JSON.parse, which rounds ids. */
+function readIdArray(text: string): string[] {
+  const inside = /^\[([\d",]*)\]$/.exec(text.replaceAll(' ', ''))?.[1];
+  if (inside === undefined) throw new DouyinRefusal(2100005, 'poi_ids不合法');
+  return inside.replaceAll('"', '').split(',');
+}
 
 function verifications(world: World): Effect[] {
   return world.ledger.flatMap((entry) => (entry.kind === 'verified' ? entry.effect : []));

@@ -21,6 +21,9 @@ export interface CallFacts {
   certificateIds?: string[];
   encryptedCodes?: string[];
   verifyToken?: string;
+  /** What a cancel is about. */
+  verifyIds?: string[];
+  cancelToken?: string;
   poiId?: string;
   /** How prepare was asked, or which of get's and query's parameters was used. */
   by?: 'encrypted_data' | 'code' | 'encrypted_code' | 'order_id';
@@ -64,7 +67,7 @@ export function lifeEndpoint(endpoint: LifeEndpoint): Endpoint {
 }
 
 function requireAccessToken(world: World, request: DouyinRequest): void {
-  const verdict = world.accessTokens.check(request.headers['access-token'], world.clock());
+  const verdict = world.accessTokens.check(request.headers['access-token'], world.trueClock());
   if (verdict === 'invalid') throw new DouyinRefusal(2190002);
   if (verdict === 'expired') throw new DouyinRefusal(2190008);
 }

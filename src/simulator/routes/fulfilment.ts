@@ -1,13 +1,15 @@
 // prepare, verify and cancel: reads the requests as strictly as Douyin does and writes the answers. The rules
-// themselves are in redemption.ts.
+// themselves are in redemption.ts and cancellation.ts.
 import { DouyinRefusal } from '../answers.ts';
+import { cancelCount, type CancelledItem, cancelOne, cancelSeveral } from '../cancellation.ts';
 import { certificateJson, verifyAmountJson } from '../certificate-view.ts';
 import { LIMITS } from '../defaults.ts';
 import { errorText } from '../error-codes.ts';
-import { hashHex } from '../ids.ts';
-import { canonicalJson, type JsonObject, readJsonObject } from '../json.ts';
+import { hashFraction, hashHex } from '../ids.ts';
+import { canonicalJson, isPlainObject, type JsonObject, readJsonObject } from '../json.ts';
 import type { JudgedItem } from '../model.ts';
-import { cancel, findPreparedOrder, prepare, type PrepareSelector, verify } from '../redemption.ts';
+import { findPreparedOrder, prepare, type PrepareSelector, verify } from '../redemption.ts';
+import { listsOf } from '../v2-lists.ts';
 import type { World } from '../world.ts';
 import {
   type CallFacts,
@@ -46,7 +48,14 @@ export const prepareEndpoint = lifeEndpoint({
     return {
       order_id: order.orderId,
       verify_token: verifyToken,
-      certificates: coupons.map((coupon) => certificateJson(world, coupon)),
+      ...listsOf(
+        world,
+        'certificates',
+        coupons.map((coupon) => ({
+          certificateId: coupon.certificateId,
+          json: certificateJson(world, coupon),
+        })),
+      ),
     };
   },
 });
@@ -102,10 +111,39 @@ export const verifyEndpoint = lifeEndpoint({
     if (encryptedCodes.length > LIMITS.codesPerVerify) throw new DouyinRefusal(2100005);
     const fingerprint = fingerprintOf(body);
     const { callId } = request.stamp;
+    requireDeduction(world, verifyToken, body);
     const items = verify(world, { verifyToken, poiId, encryptedCodes, fingerprint, callId }, bend);
-    return { verify_results: items.map((item) => verifyResultJson(world, item)) };
+    const isFirstAnswer = items.some(({ effect }) => effect?.callId === callId);
+    if (isFirstAnswer && world.settings.replayAnswer === 'error_then_1208') throw new DouyinRefusal(2119002);
+    return {
+      verify_results: inAnswerOrder(world, items, callId).map((item) => verifyResultJson(world, item)),
+    };
   },
 });
+
+/** A dynamic voucher deducts what the till says: without an amount there is nothing to verify. */
+function requireDeduction(world: World, verifyToken: string, body: Record<string, unknown>): void {
+  const orderId = world.verifyTokens.get(verifyToken)?.orderId ?? '';
+  if (world.ordersById.get(orderId)?.spec.kind !== 'dynamic_voucher') return;
+  const extra = body['verify_extra'];
+  const info = isPlainObject(extra) ? extra['dynamic_coupon_info'] : undefined;
+  if (isPlainObject(info) && typeof info['actual_deduction_amount'] === 'number') return;
+  throw new DouyinRefusal(2100005, 'actual_deduction_amount不能为空');
+}
+
+function inAnswerOrder(world: World, items: JudgedItem[], callId: string): JudgedItem[] {
+  switch (world.settings.resultsOrder) {
+    case 'sent':
+      return items;
+    case 'reversed':
+      return items.toReversed();
+    case 'shuffled':
+      return items
+        .map((item, index) => ({ item, place: hashFraction('results', callId, index) }))
+        .sort((left, right) => left.place - right.place)
+        .map(({ item }) => item);
+  }
+}
 
 function verifyResultJson(world: World, item: JudgedItem): JsonObject {
   const { effect } = item;
@@ -122,7 +160,9 @@ function verifyResultJson(world: World, item: JudgedItem): JsonObject {
     order_id: effect.orderId,
     origin_code: coupon.plainCode,
     account_id: world.merchant.accountId,
-    verify_amount_info: verifyAmountJson(coupon, effect),
+    product_id: world.settings.itemProductId ? coupon.order.spec.productId : undefined,
+    verify_time: world.settings.itemVerifyTime ? Math.floor(effect.atMs / 1000) : undefined,
+    verify_amount_info: verifyAmountJson(world, coupon, effect),
   };
 }
 
@@ -142,33 +182,72 @@ export const cancelEndpoint = lifeEndpoint({
   method: 'POST',
   path: `${FULFILMENT}/cancel/`,
   facts: (world, request) => {
-    const { verify_id: verifyId, certificate_id: certificateId } = readJsonObject(request.bodyText) ?? {};
-    const effect = typeof verifyId === 'string' ? world.effectsByVerifyId.get(verifyId) : undefined;
+    const body = readJsonObject(request.bodyText) ?? {};
+    const { certificate_id: certificateId, cancel_token: cancelToken } = body;
+    const verifyIds = verifyIdsOf(body);
+    const orderId =
+      verifyIds.flatMap((verifyId) => world.effectsByVerifyId.get(verifyId)?.orderId ?? [])[0] ??
+      world.couponsByCertificateId.get(String(certificateId))?.order.orderId;
+    const certificateIds =
+      typeof certificateId === 'string' && certificateId !== SEVERAL
+        ? [certificateId]
+        : verifyIds.flatMap((verifyId) => world.effectsByVerifyId.get(verifyId)?.certificateId ?? []);
     return {
-      ...(effect === undefined ? {} : { orderId: effect.orderId }),
-      ...(typeof certificateId === 'string' ? { certificateIds: [certificateId] } : {}),
+      ...(orderId === undefined ? {} : { orderId }),
+      ...(certificateIds.length === 0 ? {} : { certificateIds }),
+      ...(verifyIds.length === 0 ? {} : { verifyIds }),
+      ...(typeof cancelToken === 'string' ? { cancelToken } : {}),
     };
   },
   data: (world, request) => {
     const body = readBody(request);
     requireOurAccount(world, optionalText(body, 'account_id'));
-    const { verify_id: verifyId, certificate_id: certificateId } = body;
-    if (typeof verifyId !== 'string' || typeof certificateId !== 'string') throw new DouyinRefusal(2100005);
-    const { callId } = request.stamp;
-    const cancelToken = optionalText(body, 'cancel_token') ?? null;
-    const resultCode = cancel(world, { verifyId, certificateId, cancelToken, callId });
+    const items = readAndCancel(world, body, request.stamp.callId);
     return {
-      cancel_results: [
-        {
-          order_id: world.effectsByVerifyId.get(verifyId)?.orderId,
-          verify_id: verifyId,
-          result_code: resultCode,
-          result_msg: resultCode === 0 ? '撤销成功' : errorText(resultCode),
-        },
-      ],
+      cancel_results: items.map(({ effect, resultCode }) => ({
+        order_id: effect.orderId,
+        verify_id: effect.verifyId,
+        result_code: resultCode,
+        result_msg: resultCode === 0 ? '撤销成功' : errorText(resultCode),
+      })),
     };
   },
 });
+
+/** What Douyin wants for an id where several uses are taken back. */
+const SEVERAL = '0';
+
+function verifyIdsOf(body: Record<string, unknown>): string[] {
+  const batch = body['batch_cancel_info'];
+  const list = isPlainObject(batch) ? batch['verify_id_list'] : undefined;
+  if (isTextArray(list)) return list.slice(0, LIMITS.codesPerVerify);
+  const verifyId = body['verify_id'];
+  return typeof verifyId === 'string' && verifyId !== SEVERAL ? [verifyId] : [];
+}
+
+function readAndCancel(world: World, body: Record<string, unknown>, callId: string): CancelledItem[] {
+  const by = { cancelToken: optionalText(body, 'cancel_token') ?? null, callId };
+  // Ids are texts: an int64 as a JSON number is refused.
+  const { verify_id: verifyId, certificate_id: certificateId, times_card_cancel_count: count } = body;
+  if (typeof verifyId !== 'string' || typeof certificateId !== 'string') throw new DouyinRefusal(2100005);
+  const batch = body['batch_cancel_info'];
+  if (batch !== undefined && batch !== null) {
+    const { order_id: orderId, verify_id_list: verifyIds } = isPlainObject(batch) ? batch : {};
+    const isWellFormed = verifyId === SEVERAL && certificateId === SEVERAL && isTextArray(verifyIds);
+    if (!isWellFormed || typeof orderId !== 'string' || verifyIds.length > LIMITS.codesPerVerify) {
+      throw new DouyinRefusal(2100005, 'batch_cancel_info不合法');
+    }
+    return cancelSeveral(world, { orderId, verifyIds }, by);
+  }
+  // The id is the stronger of the two: a count beside it is not looked at.
+  if (verifyId === SEVERAL && count !== undefined && count !== null) {
+    if (typeof count !== 'number' || !Number.isInteger(count) || count < 1) {
+      throw new DouyinRefusal(2100005, 'times_card_cancel_count不合法');
+    }
+    return cancelCount(world, { certificateId, count }, by);
+  }
+  return cancelOne(world, { verifyId, certificateId }, by);
+}
 
 function readBody(request: DouyinRequest): Record<string, unknown> {
   const body = readJsonObject(request.bodyText);

@@ -1,4 +1,5 @@
 // GET /goodlife/v1/trade/order/query/: orders with amounts, some of them as text, as Douyin has it.
+import { type CouponAmounts, couponAmounts } from '../amounts.ts';
 import { DouyinRefusal } from '../answers.ts';
 import { type JsonObject, mergeJson } from '../json.ts';
 import { activeEffects, type Coupon, type Order } from '../model.ts';
@@ -15,9 +16,15 @@ import {
 } from './endpoint.ts';
 
 const DEEPEST_PAGED_ROW = 10_000;
-const ORDER_TYPE = { groupon: 21, voucher: 21, times_card: 51 } as const;
-// Douyin publishes no table of these; see docs/simulator.md.
-const ORDER_STATUS = { unpaid: 101, toBeUsed: 200, completed: 201 } as const;
+const ORDER_TYPE = {
+  groupon: 21,
+  voucher: 21,
+  times_card: 51,
+  stored_value_card: 21,
+  dynamic_voucher: 21,
+} as const;
+// Not in Douyin's own documentation; see docs/simulator.md.
+const ORDER_STATUS = { unpaid: 100, closed: 101, toBeUsed: 201, done: 1 } as const;
 const ITEM_STATUS = { toBeUsed: 200, verified: 100, refunded: 301 } as const;
 
 export const orderQueryEndpoint = lifeEndpoint({
@@ -59,10 +66,10 @@ function findOrders(world: World, query: URLSearchParams): Order[] {
   const status = queryInteger(query, 'order_status', { min: 0, max: 100_000 });
   const named = orderId === undefined ? undefined : world.ordersById.get(orderId);
   const candidates = orderId === undefined ? world.orders : named === undefined ? [] : [named];
-  const visibleUntilMs = world.clock() - world.settings.orderDataDelayMs;
+  const visibleUntilMs = world.trueClock() - world.settings.orderDataDelayMs;
   return candidates.filter(
     (order) =>
-      order.changedAtMs <= visibleUntilMs &&
+      order.changedTrueAtMs <= visibleUntilMs &&
       (extOrderId === undefined || order.spec.extOrderId === extOrderId) &&
       (openId === undefined || order.spec.openId === openId) &&
       (status === undefined || orderStatus(order) === status) &&
@@ -88,8 +95,9 @@ function afterCursor(orders: Order[], cursor: string[]): number {
 
 function orderStatus(order: Order): number {
   if (order.spec.status === 'unpaid') return ORDER_STATUS.unpaid;
+  if (order.coupons.every((coupon) => coupon.status === 'refunded')) return ORDER_STATUS.closed;
   const isOpen = order.coupons.some((coupon) => coupon.status !== 'used' && coupon.status !== 'refunded');
-  return isOpen ? ORDER_STATUS.toBeUsed : ORDER_STATUS.completed;
+  return isOpen ? ORDER_STATUS.toBeUsed : ORDER_STATUS.done;
 }
 
 function updateTime(order: Order): number {
@@ -99,9 +107,12 @@ function updateTime(order: Order): number {
 function orderJson(world: World, order: Order): JsonObject {
   const { spec } = order;
   const count = order.coupons.length;
-  const original = spec.originalAmountFen * count;
-  const pay = spec.payAmountFen * count;
-  const discount = Math.max(0, original - pay);
+  const amounts = order.coupons.map(couponAmounts);
+  const total = {
+    originalFen: sum(amounts.map((own) => own.originalFen)),
+    payFen: sum(amounts.map((own) => own.payFen)),
+    receiptFen: sum(amounts.map((own) => own.receiptFen)),
+  };
   const isUnpaid = spec.status === 'unpaid';
   const usedIn = order.coupons
     .flatMap((coupon) => activeEffects(coupon).map((effect) => effect.poiId))
@@ -122,28 +133,49 @@ function orderJson(world: World, order: Order): JsonObject {
         origin_amount: spec.originalAmountFen,
       },
     ],
-    original_amount: original,
-    pay_amount: pay,
+    original_amount: total.originalFen,
+    pay_amount: total.payFen,
     payment_discount: 0,
-    receipt_amount: String(pay),
-    discount_amount: String(discount),
+    receipt_amount: String(total.receiptFen),
+    discount_amount: String(discountFen(total)),
     create_order_time: spec.createTime,
     pay_time: isUnpaid ? 0 : spec.createTime + 8,
     update_order_time: updateTime(order),
     poi_id: usedIn ?? spec.poiIds[0] ?? world.merchant.stores[0]?.poiId,
     certificate: order.coupons.map(orderItemJson),
-    sub_order_amount_infos: [
-      {
-        sub_order_id: order.coupons[0]?.orderItemId,
-        sub_order_type: 100,
-        pay_amount: String(pay),
-        receipt_amount: String(pay),
-        origin_amount: String(original),
-        discount_amount: String(discount),
-      },
-    ],
+    sub_order_amount_infos: subOrdersJson(world, order, total),
   };
   return mergeJson(json, spec.orderExtra);
+}
+
+function subOrdersJson(world: World, order: Order, total: CouponAmounts): JsonObject[] | undefined {
+  switch (world.settings.subOrders) {
+    case 'per_coupon':
+      return order.coupons.map((coupon) => subOrderJson(coupon.orderItemId, couponAmounts(coupon)));
+    case 'total':
+      return [subOrderJson(world.ids.subOrderId(order.index), total)];
+    case 'absent':
+      return undefined;
+  }
+}
+
+function subOrderJson(subOrderId: string, amounts: CouponAmounts): JsonObject {
+  return {
+    sub_order_id: subOrderId,
+    sub_order_type: 100,
+    pay_amount: String(amounts.payFen),
+    receipt_amount: String(amounts.receiptFen),
+    origin_amount: String(amounts.originalFen),
+    discount_amount: String(discountFen(amounts)),
+  };
+}
+
+function discountFen({ originalFen, payFen }: CouponAmounts): number {
+  return Math.max(0, originalFen - payFen);
+}
+
+function sum(values: number[]): number {
+  return values.reduce((total, value) => total + value, 0);
 }
 
 function orderItemJson(coupon: Coupon): JsonObject {
@@ -155,7 +187,7 @@ function orderItemJson(coupon: Coupon): JsonObject {
     order_item_id: coupon.orderItemId,
     item_status: isRefunded ? ITEM_STATUS.refunded : isUsed ? ITEM_STATUS.verified : ITEM_STATUS.toBeUsed,
     item_update_time: Math.floor(coupon.changedAtMs / 1000),
-    refund_amount: isRefunded ? coupon.order.spec.payAmountFen : 0,
+    refund_amount: isRefunded ? couponAmounts(coupon).payFen : 0,
     refund_time: coupon.refundedAtMs === null ? 0 : Math.floor(coupon.refundedAtMs / 1000),
   };
 }

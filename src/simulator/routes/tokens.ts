@@ -11,8 +11,8 @@ export const clientTokenEndpoint: Endpoint = {
   facts: () => ({}),
   refuse: oauthRefusal,
   handle: (world, request) => {
-    const nowMs = world.clock();
-    if (!world.accessTokens.admitFetch(nowMs)) throw new DouyinRefusal(10020);
+    const nowMs = world.trueClock();
+    if (!world.accessTokens.admitFetch(nowMs, world.settings.tokenFetchLimit)) throw new DouyinRefusal(10020);
     requireCredentials(world, request);
     const lifetimeSeconds = world.settings.tokenLifetimeSeconds;
     const token = world.accessTokens.issue(nowMs, lifetimeSeconds);
@@ -28,7 +28,7 @@ export const stableTokenEndpoint: Endpoint = {
   refuse: oauthRefusal,
   handle: (world, request) => {
     requireCredentials(world, request);
-    const nowMs = world.clock();
+    const nowMs = world.trueClock();
     const token = world.accessTokens.issueStable(nowMs, world.settings.tokenLifetimeSeconds);
     return oauthSuccess({
       access_token: token.value,
