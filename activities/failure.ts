@@ -10,6 +10,7 @@ const IS_FINAL: Readonly<Record<ErrorKind, boolean>> = {
   conflict: true,
   too_large: true,
   unsupported_media: true,
+  misdirected: true,
   rate_limited: false,
   upstream_unavailable: false,
   upstream_refused_gateway: true,

@@ -229,7 +229,7 @@ async function startSystem(
   const simulator = await start('../src/main.ts', ['simulator'], { PORT: '0' });
   const simulatorUrl = simulator.ready.url ?? '';
   const env: Record<string, string> = {
-    NODE_ENV: 'production',
+    NODE_ENV: 'test',
     HOST: '127.0.0.1',
     PORT: '0',
     METRICS_PORT: '0',

@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { PUBLISHED_CALLS_PER_SECOND } from './douyin/call-budget.ts';
 import { Secret } from './observability/secret.ts';
 
+const LOOPBACK_HOST = '127.0.0.1';
 const MIN_PORT = 0;
 const MAX_PORT = 65_535;
 
@@ -67,10 +68,19 @@ const timeZone = text.refine(
   },
 );
 
+const hostNames = commaList.refine(
+  (list) =>
+    list.every((name) => name.length <= 253 && /^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$/.test(name)),
+  'must be a comma list of host names, without ports',
+);
+
+/** Whom the internal endpoints answer to where nothing is configured: this machine. */
+const LOOPBACK_CIDRS = ['127.0.0.0/8', '::1/128'];
+
 /** Every variable, in the order of .env.example. */
 const environmentSchema = z.object({
   NODE_ENV: z.enum(['production', 'development', 'test']).default('development'),
-  HOST: text.default('127.0.0.1'),
+  HOST: text.default(LOOPBACK_HOST),
   PORT: port.default(8080),
   METRICS_PORT: port.default(9464),
   DATABASE_URL: url('postgres:', 'postgresql:').optional(),
@@ -98,7 +108,10 @@ const environmentSchema = z.object({
     2000, 5000, 15_000, 60_000, 300_000, 900_000, 3_600_000,
   ]),
   SWEEP_INTERVAL_MS: positiveMs(86_400_000).min(1000).default(60_000),
-  INTERNAL_TRUSTED_CIDRS: cidrs.default(['127.0.0.0/8', '::1/128']),
+  INTERNAL_TRUSTED_CIDRS: cidrs.optional(),
+  INTERNAL_HOST: text.optional(),
+  INTERNAL_PORT: port.optional(),
+  INTERNAL_HOSTS: hostNames.default([]),
   REPORT_TIMEZONE: timeZone.default('Asia/Shanghai'),
   DATA_DIR: text.default('.data'),
   LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
@@ -155,7 +168,8 @@ function buildConfig(environment: Environment) {
       'DOUYIN_ACCOUNT_ID', 'SECRETS_KEY',
     ] as const
   ).filter((name) => environment[name] === undefined); // prettier-ignore
-  if (missing.length > 0) throw new ConfigError(missing.map((name) => `${name} is missing`));
+  const problems = [...missing.map((name) => `${name} is missing`), ...contradictionsOf(environment)];
+  if (problems.length > 0) throw new ConfigError(problems);
   const given = environment as Environment & {
     [Name in (typeof missing)[number]]-?: NonNullable<Environment[Name]>;
   };
@@ -165,7 +179,17 @@ function buildConfig(environment: Environment) {
       host: given.HOST,
       port: given.PORT,
       metricsPort: given.METRICS_PORT,
-      internalTrustedCidrs: given.INTERNAL_TRUSTED_CIDRS,
+      internalTrustedCidrs: given.INTERNAL_TRUSTED_CIDRS ?? LOOPBACK_CIDRS,
+      internalListener:
+        given.INTERNAL_PORT === undefined
+          ? null
+          : { host: given.INTERNAL_HOST ?? LOOPBACK_HOST, port: given.INTERNAL_PORT },
+      /** Names under which people reach the internal surface, beside IP addresses and localhost. */
+      internalHosts: [
+        given.HOST,
+        ...(given.INTERNAL_HOST === undefined ? [] : [given.INTERNAL_HOST]),
+        ...given.INTERNAL_HOSTS,
+      ],
     },
     database: { url: new Secret(given.DATABASE_URL), poolSize: given.DATABASE_POOL_SIZE },
     temporal: {
@@ -196,6 +220,27 @@ function buildConfig(environment: Environment) {
     report: { timeZone: given.REPORT_TIMEZONE },
     log: { level: given.LOG_LEVEL, format: given.LOG_FORMAT ?? (process.stdout.isTTY ? 'pretty' : 'json') },
   } as const);
+}
+
+/** What variables that are right by themselves say wrongly together. */
+function contradictionsOf(environment: Environment): readonly string[] {
+  const { NODE_ENV, DOUYIN_BASE_URL, PORT, INTERNAL_HOST, INTERNAL_PORT, INTERNAL_TRUSTED_CIDRS } =
+    environment;
+  const problems: string[] = [];
+  if (NODE_ENV === 'production') {
+    if (DOUYIN_BASE_URL !== undefined && new URL(DOUYIN_BASE_URL).protocol !== 'https:')
+      problems.push('DOUYIN_BASE_URL must start with https:// with NODE_ENV=production');
+    // Behind a proxy on this machine every caller comes from loopback: trusting it must be somebody's decision.
+    if (INTERNAL_PORT === undefined && INTERNAL_TRUSTED_CIDRS === undefined)
+      problems.push(
+        'INTERNAL_PORT is missing: with NODE_ENV=production the internal endpoints need a listener of their own, or an explicit INTERNAL_TRUSTED_CIDRS',
+      );
+  }
+  if (INTERNAL_PORT !== undefined && INTERNAL_PORT !== 0 && INTERNAL_PORT === PORT)
+    problems.push('INTERNAL_PORT must not be PORT');
+  if (INTERNAL_HOST !== undefined && INTERNAL_PORT === undefined)
+    problems.push('INTERNAL_HOST needs INTERNAL_PORT');
+  return problems;
 }
 
 function shareOf(rates: Readonly<Record<string, number>>, shares: number): Record<string, number> {

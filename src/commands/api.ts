@@ -4,6 +4,7 @@ import { loadConfig } from '../config.ts';
 import { type Gateway, openGateway } from '../deps.ts';
 import { createApp } from '../http/app.ts';
 import { createHttpServer } from '../http/server.ts';
+import type { Listener } from '../http/surfaces.ts';
 import { createLogger } from '../observability/logger.ts';
 import { serveMetrics } from '../observability/metrics.ts';
 import { checkTemporal, installTemporalRuntime } from '../temporal/connection.ts';
@@ -42,14 +43,21 @@ export async function run(context: ProcessContext): Promise<void> {
     logger,
     context.stop,
   );
-  const app = createApp(httpDepsOf(gateway, context.stop));
-  const server = createHttpServer(app);
-  const metricsServer = await serveMetrics(gateway.metrics, config.http.host, config.http.metricsPort);
-  await listen(server, config.http.host, config.http.port);
-  const address = server.address();
-  const port = typeof address === 'object' && address ? address.port : config.http.port;
-  logger.info({ host: config.http.host, port }, 'the API listens');
-  reportReady({ url: `http://${config.http.host}:${port}` });
+  const httpDeps = httpDepsOf(gateway, context.stop);
+  const { host, port, metricsPort, internalListener } = config.http;
+  const metricsServer = await serveMetrics(gateway.metrics, host, metricsPort);
+  const servers: Server[] = [];
+  const serve = async (listener: Listener, at: { readonly host: string; readonly port: number }) => {
+    const server = createHttpServer(createApp(httpDeps, listener));
+    await listen(server, at.host, at.port);
+    servers.push(server);
+    const url = urlOf(server, at);
+    logger.info({ url, listener }, 'the API listens');
+    return url;
+  };
+  const internalUrl = internalListener && (await serve('internal', internalListener));
+  const url = await serve(internalListener ? 'public' : 'all', { host, port });
+  reportReady({ url, internalUrl: internalUrl ?? url });
 
   const failure = await Promise.race([
     untilStopped(context.stop).then(() => null),
@@ -60,7 +68,11 @@ export async function run(context: ProcessContext): Promise<void> {
   ]);
   if (failure) logger.fatal({ err: failure }, 'the verify worker failed');
   await shutDown(logger, [
-    { name: 'http', timeoutMs: config.verification.budgetMs + CLOSE_MS, run: () => close(server) },
+    {
+      name: 'http',
+      timeoutMs: config.verification.budgetMs + CLOSE_MS,
+      run: () => Promise.all(servers.map(close)),
+    },
     { name: 'worker', timeoutMs: WORKER_STOP_MS, run: () => worker.stop() },
     { name: 'metrics', timeoutMs: CLOSE_MS, run: () => close(metricsServer) },
     { name: 'connections', timeoutMs: CLOSE_MS, run: () => gateway.close() },
@@ -75,6 +87,7 @@ function httpDepsOf(gateway: Gateway, stop: AbortSignal): Parameters<typeof crea
     budgetMs: config.verification.budgetMs,
     maxInFlight: config.verification.maxInFlight,
     internalTrustedCidrs: config.http.internalTrustedCidrs,
+    internalHosts: config.http.internalHosts,
     reportTimeZone: config.report.timeZone,
     environment: config.environment,
     version: VERSION,
@@ -89,6 +102,12 @@ function httpDepsOf(gateway: Gateway, stop: AbortSignal): Parameters<typeof crea
       },
     },
   };
+}
+
+function urlOf(server: Server, asked: { readonly host: string; readonly port: number }): string {
+  const address = server.address();
+  const port = typeof address === 'object' && address ? address.port : asked.port;
+  return `http://${asked.host.includes(':') ? `[${asked.host}]` : asked.host}:${port}`;
 }
 
 async function listen(server: Server, host: string, port: number): Promise<void> {

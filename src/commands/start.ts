@@ -45,6 +45,12 @@ export async function run(context: ProcessContext): Promise<void> {
   try {
     await refuseBusyPort(environment.HOST, 'PORT', environment.PORT);
     await refuseBusyPort(environment.HOST, 'METRICS_PORT', environment.METRICS_PORT);
+    if (environment.INTERNAL_PORT !== undefined)
+      await refuseBusyPort(
+        environment.INTERNAL_HOST ?? '127.0.0.1',
+        'INTERNAL_PORT',
+        environment.INTERNAL_PORT,
+      );
     const embedded = await startEmbedded(context, environment, dataDir, parts, report);
     const env = { ...context.env, ...embedded.env };
     const config = loadConfig(env);
@@ -71,7 +77,9 @@ export async function run(context: ProcessContext): Promise<void> {
     const demo = embedded.simulator
       ? await ensureDemo(config, logger, dataDir, url, embedded.simulator)
       : null;
-    process.stdout.write(welcome(url, embedded, demo, context.env['DATA_DIR']));
+    process.stdout.write(
+      welcome({ url, internalUrl: String(ready['internalUrl']) }, embedded, demo, context.env['DATA_DIR']),
+    );
     await untilStopped(context.stop);
     report('stopping');
   } finally {
@@ -238,7 +246,7 @@ function superviseChild(
 }
 
 function welcome(
-  url: string,
+  { url, internalUrl }: { readonly url: string; readonly internalUrl: string },
   { env, uiUrl, databaseAddress, simulator }: Embedded,
   demo: { readonly shortLink: string } | null,
   givenDataDir: string | undefined,
@@ -250,6 +258,7 @@ function welcome(
     ...(uiUrl ? [`  Temporal 界面 · UI          ${uiUrl}`] : []),
     ...(simulator ? [`  抖音模拟器 · simulator      ${simulator.url}`] : []),
     `  接口文档 · API docs         ${url}/docs`,
+    ...(internalUrl === url ? [] : [`  内部接口 · internal         ${internalUrl}`]),
     ...(uiUrl ? [`  Temporal                    ${env['TEMPORAL_ADDRESS']}`] : []),
     ...(databaseAddress ? [`  PostgreSQL                  ${databaseAddress}`] : []),
     '',

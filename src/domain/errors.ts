@@ -11,6 +11,7 @@ export type ErrorKind =
   | 'conflict'
   | 'too_large'
   | 'unsupported_media'
+  | 'misdirected'
   | 'rate_limited'
   | 'upstream_unavailable'
   | 'upstream_refused_gateway'
@@ -68,6 +69,24 @@ export const ERRORS = {
     action: {
       zh: '设 Content-Type: application/json，不要压缩。',
       en: 'Send Content-Type: application/json, not compressed.',
+    },
+  },
+  'request.wrong_host': {
+    kind: 'misdirected',
+    zh: '请求的主机名（Host）不是本网关内部界面的',
+    en: 'The request’s Host is not a name of this gateway’s internal surface',
+    action: {
+      zh: '用 IP 地址、localhost 或 INTERNAL_HOSTS 中的名字访问；新名字由管理员加入 INTERNAL_HOSTS。',
+      en: 'Use an IP address, localhost or a name of INTERNAL_HOSTS; an administrator adds new names there.',
+    },
+  },
+  'request.foreign_origin': {
+    kind: 'forbidden',
+    zh: '请求来自别的网页，已拒绝',
+    en: 'The request comes from another web page and is refused',
+    action: {
+      zh: '在网关自己的页面里操作，或直接输入地址打开；脚本不要带 Origin 与 Sec-Fetch-Site。',
+      en: 'Use the gateway’s own pages, or type the address; scripts send neither Origin nor Sec-Fetch-Site.',
     },
   },
   'route.not_found': {

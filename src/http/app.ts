@@ -12,8 +12,9 @@ import { guard } from './guard.ts';
 import { accessLog } from './middleware/access-log.ts';
 import { authenticateUnknown } from './middleware/authenticate-unknown.ts';
 import { InFlightLimit } from './middleware/in-flight-limit.ts';
-import { internalAuth } from './middleware/internal-auth.ts';
+import { internalAuth, trustedPeers } from './middleware/internal-auth.ts';
 import { openAuth } from './middleware/open-auth.ts';
+import { ownPages } from './middleware/own-pages.ts';
 import { rawBody } from './middleware/raw-body.ts';
 import { refuseWhenStopping } from './middleware/refuse-when-stopping.ts';
 import { requestId } from './middleware/request-id.ts';
@@ -21,9 +22,13 @@ import { createOpenApiDocument } from './openapi.ts';
 import type { HttpMiddleware, RequestState } from './request-state.ts';
 import type { Route } from './route.ts';
 import { ROUTES } from './routes/index.ts';
+import { isServedBy, type Listener } from './surfaces.ts';
 
-/** @throws Error for a trusted network that is not a CIDR block */
-export function createApp(deps: HttpDeps): Koa<RequestState> {
+/**
+ * @param listener what the server around it serves
+ * @throws Error for a trusted network that is not a CIDR block
+ */
+export function createApp(deps: HttpDeps, listener: Listener = 'all'): Koa<RequestState> {
   const app = new Koa<RequestState>();
   let openApiText: string | null = null;
   const inFlightLimit = new InFlightLimit({
@@ -41,17 +46,22 @@ export function createApp(deps: HttpDeps): Koa<RequestState> {
   const authenticator = new AppAuthenticator(deps);
   const recorder = new AppUseRecorder(deps);
   const rateLimiter = deps.appRateLimiter ?? new AppRateLimiter(deps.clock);
-  const internal = internalAuth(deps.internalTrustedCidrs);
   const pass: HttpMiddleware = (_ctx, next) => next();
   const authentication = (takesNonce: boolean) => ({
     open: openAuth({ authenticator, recorder, rateLimiter }, { takesNonce }),
-    internal,
+    internal: internalAuth(),
     public: pass,
   });
 
   app.use(requestId());
   app.use(accessLog(deps.logger, (request) => deps.metrics.observeRequest(request)));
   app.use(renderErrors(deps.logger));
+  app.use((ctx, next) => {
+    if (!isServedBy(listener, ctx.path)) throw new AppError('route.not_found');
+    return next();
+  });
+  app.use(trustedPeers(deps.internalTrustedCidrs));
+  app.use(ownPages(deps.internalHosts));
   app.use(refuseWhenStopping(() => deps.isStopping()));
   app.use(rawBody());
   // Sensitive and strict: a path that is not written exactly as declared is another path.

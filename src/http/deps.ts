@@ -18,6 +18,8 @@ export interface HttpDeps extends VerifyCouponDeps, AuthenticateAppDeps {
   readonly maxInFlight: number;
   /** CIDR blocks the internal endpoints answer to. */
   readonly internalTrustedCidrs: readonly string[];
+  /** Names under which people reach the internal surface, beside IP addresses and localhost. */
+  readonly internalHosts: readonly string[];
   /** IANA name; a report's day is a day there. */
   readonly reportTimeZone: string;
   readonly version: string;

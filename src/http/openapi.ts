@@ -23,7 +23,14 @@ const ERRORS_BY_SURFACE: Readonly<Record<Surface, readonly ErrorCode[]>> = {
     'gateway.database_unavailable',
     'gateway.stopping',
   ],
-  internal: ['auth.untrusted_peer', 'auth.missing_uid', 'gateway.database_unavailable', 'gateway.stopping'],
+  internal: [
+    'auth.untrusted_peer',
+    'request.wrong_host',
+    'request.foreign_origin',
+    'auth.missing_uid',
+    'gateway.database_unavailable',
+    'gateway.stopping',
+  ],
   public: [],
 };
 const ERRORS_OF_ALL: readonly ErrorCode[] = [

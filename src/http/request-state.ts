@@ -10,6 +10,8 @@ export interface RequestState {
   rawBody: Buffer;
   /** The matched route's path pattern: the path itself may hold a token. */
   routePattern?: string;
+  /** The internal surface was entered from a trusted network. */
+  isTrustedPeer?: true;
   open?: OpenCaller;
   internal?: InternalCaller;
   /** For the access log. */

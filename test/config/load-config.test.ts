@@ -42,7 +42,7 @@ describe('loadConfig', () => {
 
   it('embeds nothing by itself, in production or not', () => {
     for (const NODE_ENV of ['production', 'development', 'test']) {
-      expect(namesIn(problemsOf({ NODE_ENV }))).toEqual(Object.keys(COMPLETE));
+      expect(namesIn(problemsOf({ NODE_ENV, INTERNAL_PORT: '8081' }))).toEqual(Object.keys(COMPLETE));
     }
   });
 
@@ -104,6 +104,58 @@ describe('loadConfig', () => {
     expect(namesIn(problemsOf({ ...COMPLETE, [name]: value }))).toContain(name);
   });
 
+  describe('in production', () => {
+    const production = { ...COMPLETE, NODE_ENV: 'production' };
+
+    it('does not start without a listener for the internal endpoints, or somebody’s word whom to trust', () => {
+      expect(namesIn(problemsOf(production))).toEqual(['INTERNAL_PORT']);
+      expect(namesIn(problemsOf({ ...production, INTERNAL_TRUSTED_CIDRS: '' }))).toEqual(['INTERNAL_PORT']);
+      expect(problemsOf({ ...production, INTERNAL_TRUSTED_CIDRS: '10.0.0.0/8' })).toEqual([]);
+      const { http } = loadConfig({ ...production, INTERNAL_PORT: '8081' });
+      expect(http.internalListener).toEqual({ host: '127.0.0.1', port: 8081 });
+      expect(http.internalTrustedCidrs).toEqual(['127.0.0.0/8', '::1/128']);
+    });
+
+    it.each(['http://open.douyin.com', 'http://127.0.0.1:8090', 'HTTP://localhost'])(
+      'refuses %s: the app secret and the coupons would go over the line in the clear',
+      (url) => {
+        const env = { ...production, INTERNAL_PORT: '8081', DOUYIN_BASE_URL: url };
+        expect(namesIn(problemsOf(env))).toEqual(['DOUYIN_BASE_URL']);
+        expect(problemsOf({ ...COMPLETE, DOUYIN_BASE_URL: url })).toEqual([]);
+      },
+    );
+
+    it('names that beside what is missing', () => {
+      expect(namesIn(problemsOf({ NODE_ENV: 'production', DOUYIN_BASE_URL: 'http://x' }))).toEqual([
+        ...Object.keys(COMPLETE).filter((name) => name !== 'DOUYIN_BASE_URL'),
+        'DOUYIN_BASE_URL',
+        'INTERNAL_PORT',
+      ]);
+    });
+  });
+
+  it('takes the internal listener’s address and the names people use for it', () => {
+    const { http } = loadConfig({
+      ...COMPLETE,
+      HOST: '0.0.0.0',
+      INTERNAL_HOST: '10.0.0.5',
+      INTERNAL_PORT: '8081',
+      INTERNAL_HOSTS: 'gateway.corp, gw',
+    });
+    expect(http.internalListener).toEqual({ host: '10.0.0.5', port: 8081 });
+    expect(http.internalHosts).toEqual(['0.0.0.0', '10.0.0.5', 'gateway.corp', 'gw']);
+  });
+
+  it.each([
+    ['INTERNAL_PORT', { INTERNAL_PORT: '8080' }],
+    ['INTERNAL_HOST', { INTERNAL_HOST: '10.0.0.5' }],
+    ['INTERNAL_HOSTS', { INTERNAL_HOSTS: 'gateway.corp:8081' }],
+    ['INTERNAL_HOSTS', { INTERNAL_HOSTS: 'https://gateway.corp' }],
+    ['INTERNAL_HOSTS', { INTERNAL_HOSTS: '*.corp' }],
+  ])('refuses a wrong %s: %j', (name, env) => {
+    expect(namesIn(problemsOf({ ...COMPLETE, ...env }))).toEqual([name]);
+  });
+
   it('has the documented defaults', () => {
     const config = loadConfig(COMPLETE);
     expect(config.http).toEqual({
@@ -111,6 +163,8 @@ describe('loadConfig', () => {
       port: 8080,
       metricsPort: 9464,
       internalTrustedCidrs: ['127.0.0.0/8', '::1/128'],
+      internalListener: null,
+      internalHosts: ['127.0.0.1'],
     });
     expect(config.verification).toMatchObject({ budgetMs: 8000, maxInFlight: 64 });
     expect(config.temporal).toMatchObject({ namespace: 'default', isTls: false, apiKey: null });

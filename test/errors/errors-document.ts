@@ -12,6 +12,7 @@ const KINDS: Readonly<Record<ErrorKind, string>> = {
   conflict: '冲突 · conflict',
   too_large: '过大 · too large',
   unsupported_media: '格式 · media type',
+  misdirected: '主机名 · host name',
   rate_limited: '频率 · rate',
   upstream_unavailable: '抖音联系不上，券未动 · Douyin away, nothing consumed',
   upstream_refused_gateway: '抖音拒绝网关，券未动 · Douyin refuses the gateway, nothing consumed',

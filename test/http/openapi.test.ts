@@ -126,6 +126,7 @@ function minimal() {
     budgetMs: 1,
     maxInFlight: 1,
     internalTrustedCidrs: [],
+    internalHosts: [],
     reportTimeZone: 'UTC',
     environment: 'test' as const,
     version: '1',

@@ -43,7 +43,7 @@ async function exchange(text: string): Promise<{ readonly head: string; readonly
 }
 
 const HEAD =
-  'POST /v1/internal/apps HTTP/1.1\r\nHost: x\r\nX-XTJ-UID: a\r\nContent-Type: application/json\r\n';
+  'POST /v1/internal/apps HTTP/1.1\r\nHost: 127.0.0.1\r\nX-XTJ-UID: a\r\nContent-Type: application/json\r\n';
 
 describe('a request that is not HTTP', () => {
   it.each([

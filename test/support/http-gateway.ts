@@ -6,6 +6,7 @@ import type { AddressInfo } from 'node:net';
 import { createApp } from '../../src/http/app.ts';
 import type { HttpDeps } from '../../src/http/deps.ts';
 import { createHttpServer } from '../../src/http/server.ts';
+import type { Listener } from '../../src/http/surfaces.ts';
 import { signatureOf, stringToSign } from '../../src/services/request-signature.ts';
 import type { Harness } from './harness.ts';
 
@@ -32,21 +33,26 @@ export interface Call {
 }
 
 /** Serves the harness's gateway; `overrides` replace parts for the faults a test is about. */
-export async function serveHttp(harness: Harness, overrides: Partial<HttpDeps> = {}): Promise<HttpGateway> {
+export async function serveHttp(
+  harness: Harness,
+  overrides: Partial<HttpDeps> = {},
+  listener: Listener = 'all',
+): Promise<HttpGateway> {
   const { gateway, config } = harness;
-  const app = createApp({
+  const deps: HttpDeps = {
     ...gateway,
     budgetMs: config.verification.budgetMs,
     maxInFlight: config.verification.maxInFlight,
     internalTrustedCidrs: config.http.internalTrustedCidrs,
+    internalHosts: config.http.internalHosts,
     reportTimeZone: config.report.timeZone,
     environment: config.environment,
     version: 'test',
     isStopping: () => false,
     health: { database: ok, temporal: ok, accessToken: ok },
     ...overrides,
-  });
-  const server = createHttpServer(app);
+  };
+  const server = createHttpServer(createApp(deps, listener));
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
@@ -67,6 +73,7 @@ export function call(url: string, { method = 'GET', target, headers = {}, body }
     const lines = Object.entries(headers).flatMap(([name, value]) =>
       (typeof value === 'string' ? [value] : value).flatMap((one) => [name, one]),
     );
+    const isHostGiven = Object.keys(headers).some((name) => name.toLowerCase() === 'host');
     const length = body === undefined ? [] : ['Content-Length', String(Buffer.byteLength(body))];
     const request = http.request(
       {
@@ -74,7 +81,7 @@ export function call(url: string, { method = 'GET', target, headers = {}, body }
         port,
         method,
         path: target,
-        headers: [...lines, ...length, 'Host', `${hostname}:${port}`],
+        headers: [...lines, ...length, ...(isHostGiven ? [] : ['Host', `${hostname}:${port}`])],
         agent: false,
       },
       (response) => {

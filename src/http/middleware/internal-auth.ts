@@ -3,17 +3,31 @@
 import ipaddr from 'ipaddr.js';
 import { AppError } from '../../domain/errors.ts';
 import type { HttpMiddleware } from '../request-state.ts';
+import { surfaceOf } from '../surfaces.ts';
 
 const UID = /^[A-Za-z0-9._@-]{1,64}$/;
 
 /**
+ * Lets trusted peers alone into the internal surface, whatever their headers say.
  * @param trustedCidrs such as `10.0.0.0/8` or `::1/128`
  * @throws Error for a block that is not one
  */
-export function internalAuth(trustedCidrs: readonly string[]): HttpMiddleware {
+export function trustedPeers(trustedCidrs: readonly string[]): HttpMiddleware {
   const blocks = trustedCidrs.map((cidr) => ipaddr.parseCIDR(cidr));
   return async (ctx, next) => {
-    if (!isTrusted(ctx.req.socket.remoteAddress, blocks)) throw new AppError('auth.untrusted_peer');
+    const isInternal = surfaceOf(ctx.path) === 'internal';
+    if (isInternal) {
+      if (!isTrusted(ctx.req.socket.remoteAddress, blocks)) throw new AppError('auth.untrusted_peer');
+      ctx.state.isTrustedPeer = true;
+    }
+    await next();
+  };
+}
+
+/** Who acts. Only for requests that `trustedPeers` let in. */
+export function internalAuth(): HttpMiddleware {
+  return async (ctx, next) => {
+    if (ctx.state.isTrustedPeer !== true) throw new AppError('auth.untrusted_peer');
     const uids = ctx.req.headersDistinct['x-xtj-uid'] ?? [];
     const uid = uids.length === 1 ? (uids[0] ?? '') : '';
     if (!UID.test(uid)) throw new AppError('auth.missing_uid');

@@ -14,6 +14,9 @@ const CONTENT_SECURITY_POLICY =
   "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 const CACHE = 'public, max-age=3600';
 
+/** People open the page on the internal surface too: see ../middleware/own-pages.ts. */
+const OWN_PAGES_ALONE = ['request.wrong_host', 'request.foreign_origin'] as const;
+
 const ASSETS = {
   'page.js': { folder: PAGE_FOLDER, type: 'text/javascript; charset=utf-8' },
   'page.css': { folder: PAGE_FOLDER, type: 'text/css; charset=utf-8' },
@@ -49,7 +52,7 @@ export const docsRoute = defineRoute({
   summary: { zh: '可试调用的参考页', en: 'The interactive reference' },
   description: { zh: '浏览器打开即可。', en: 'Open it in a browser.' },
   responses: { 200: { description: { zh: '网页', en: 'The page' }, contentTypes: ['text/html'] } },
-  errorCodes: [],
+  errorCodes: OWN_PAGES_ALONE,
   handler: () =>
     bytes('text/html; charset=utf-8', readFileSync(join(PAGE_FOLDER, 'index.html')), {
       'Content-Security-Policy': CONTENT_SECURITY_POLICY,
@@ -74,7 +77,7 @@ export const docsAssetRoute = defineRoute({
       contentTypes: ['text/javascript', 'text/css'],
     },
   },
-  errorCodes: [],
+  errorCodes: OWN_PAGES_ALONE,
   handler(_deps, { params }) {
     const { folder, type } = ASSETS[params.file];
     return bytes(type, readFileSync(join(folder, params.file)), {

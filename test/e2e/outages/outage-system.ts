@@ -114,7 +114,7 @@ export async function startOutageSystem(folder: string): Promise<OutageSystem> {
     const url = new URL(databaseUrl);
     url.host = links.postgres[position].address;
     return {
-      NODE_ENV: 'production',
+      NODE_ENV: 'test',
       HOST: '127.0.0.1',
       METRICS_PORT: '0',
       DATABASE_URL: url.href,

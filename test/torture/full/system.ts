@@ -193,7 +193,7 @@ async function startParts(options: SystemOptions, stops: (() => Promise<unknown>
     const throughProxy = new URL(databaseUrl);
     throughProxy.host = proxies[`${name}:postgres`].address;
     return {
-      NODE_ENV: 'production',
+      NODE_ENV: 'test',
       HOST: '127.0.0.1',
       METRICS_PORT: '0',
       DATABASE_URL: throughProxy.href,
