@@ -64,6 +64,10 @@ export async function handleDouyinCall(side: DouyinSide, raw: RawRequest): Promi
   if (fault !== null) side.calls.noteFault(entry, fault.kind, fault.source);
   let answer: Answer | undefined;
   try {
+    if (fault?.kind === 'late-effect-after-cut') {
+      side.calls.end(entry, 'cut');
+      cut(response);
+    }
     await waitBeforeEffect(side, entry, fault);
     answer = produceAnswer(side, endpoint, request, entry, fault);
   } finally {
@@ -89,7 +93,8 @@ async function waitBeforeEffect(
   const { latencyMinMs, latencyMaxMs } = side.world.settings;
   const range = Math.max(0, latencyMaxMs - latencyMinMs);
   const baseMs = Math.round(latencyMinMs + range * hashFraction('latency', entry.callId));
-  const faultMs = fault?.kind === 'latency-before-effect' ? fault.delayMs : 0;
+  const isLate = fault?.kind === 'latency-before-effect' || fault?.kind === 'late-effect-after-cut';
+  const faultMs = isLate ? fault.delayMs : 0;
   if (baseMs + faultMs > 0) await pause(baseMs + faultMs, undefined, { signal: side.closing });
 }
 
@@ -128,7 +133,9 @@ function bentAnswer(
       return replaceCode(fault, endpoint, request);
     case 'bend_body':
       // A refusal stays what it is: only what succeeded can be told wrongly.
-      return answer === undefined || answer.code === 0 ? bendBody(fault, answer, request) : answer;
+      return answer === undefined || answer.code === 0
+        ? bendBody(fault, answer, request, entry.facts)
+        : answer;
     default:
       return answer;
   }
@@ -170,6 +177,10 @@ function bendOf(fault: ChosenFault | null, facts: CallFacts): Bend {
       return { review: { passes: true, afterMs: fault.durationMs } };
     case 'risk-review-fails':
       return { review: { passes: false, afterMs: fault.durationMs } };
+    case 'refusal-as-item':
+      return { refusalAs: 'item' };
+    case 'refusal-as-error-code':
+      return { refusalAs: 'error_code' };
     case 'stale-certificate':
       return { isStale: true };
     default:
@@ -214,6 +225,8 @@ async function deliver(
     case 'cut':
       end('cut');
       cut(response);
+      return;
+    case 'cut_early':
       return;
     case 'refuse_connections':
       end('cut');

@@ -4,7 +4,7 @@ import { type Answer, DouyinRefusal, lifeSuccess, textAnswer } from './answers.t
 import { errorText, RETRY_TEXTS } from './error-codes.ts';
 import type { ChosenFault } from './faults.ts';
 import { isPlainObject, type JsonObject, type JsonValue, writeJson } from './json.ts';
-import type { DouyinRequest, Endpoint } from './routes/endpoint.ts';
+import type { CallFacts, DouyinRequest, Endpoint } from './routes/endpoint.ts';
 
 const HTML = 'text/html; charset=utf-8';
 const JSON_TYPE = 'application/json; charset=utf-8';
@@ -58,7 +58,12 @@ export function replaceCode(fault: ChosenFault, endpoint: Endpoint, request: Dou
 }
 
 /** Bends a body that is otherwise right. Without an answer, that of a success without content. */
-export function bendBody(fault: ChosenFault, given: Answer | undefined, request: DouyinRequest): Answer {
+export function bendBody(
+  fault: ChosenFault,
+  given: Answer | undefined,
+  request: DouyinRequest,
+  facts: CallFacts,
+): Answer {
   const answer = given ?? lifeSuccess({}, request.stamp);
   if (typeof answer.body === 'string') return answer;
   const body = structuredClone(answer.body) as { data: JsonObject; extra?: JsonObject };
@@ -86,6 +91,12 @@ export function bendBody(fault: ChosenFault, given: Answer | undefined, request:
       break;
     case 'extra-absent':
       delete body.extra;
+      break;
+    case 'extra-now-milliseconds':
+      if (extra) changeFields(extra, ['now'], (now) => Number(now) * 1000);
+      break;
+    case 'extra-now-absent':
+      if (extra) delete extra['now'];
       break;
     case 'times-in-milliseconds':
       changeFields(body, ['now', 'start_time', 'expire_time', 'verify_time'], (value) =>
@@ -120,37 +131,79 @@ export function bendBody(fault: ChosenFault, given: Answer | undefined, request:
       changeFields(data, ['verify_token'], () => '');
       break;
     default:
-      bendResults(fault, data);
+      bendResults(fault, data, facts);
   }
   return { ...answer, body };
 }
 
-function bendResults(fault: ChosenFault, data: JsonObject): void {
-  const results = data['verify_results'];
-  if (!Array.isArray(results)) return;
+/** Where an endpoint has its items, and how an item's result is called. */
+const ITEM_LISTS = [
+  { list: 'verify_results', result: 'result' },
+  { list: 'cancel_results', result: 'result_code' },
+] as const;
+
+/** What is written where a number should be. `undefined` leaves the field out. */
+const UNREADABLE_RESULTS: readonly JsonValue[] = ['abc', null, '', undefined, [], {}, true, 0.5];
+
+function bendResults(fault: ChosenFault, data: JsonObject, facts: CallFacts): void {
+  if (fault.kind.startsWith('items-un') && fault.kind.endsWith('-before-effect')) {
+    Object.assign(data, itemsAsAsked(facts));
+  }
+  const names = ITEM_LISTS.find(({ list }) => Array.isArray(data[list]));
+  if (names === undefined) return;
+  const { list, result: resultName } = names;
+  const items = data[list] as JsonObject[];
   switch (fault.kind) {
     case 'results-absent-after-effect':
-      delete data['verify_results'];
+      delete data[list];
       return;
     case 'results-fewer-after-effect':
-      results.pop();
+      items.pop();
       return;
     case 'results-reordered':
-      results.reverse();
+      items.reverse();
       return;
     case 'results-as-text':
-      changeFields(data, ['result'], asText);
+      changeFields(data, [resultName], asText);
       return;
     case 'items-refused-after-effect':
-      data['verify_results'] = results.map((result) => ({
-        result: fault.code,
-        msg: errorText(fault.code),
-        code: (result as JsonObject)['code'],
+    case 'items-unlisted-before-effect':
+    case 'items-unlisted-after-effect':
+      data[list] = items.map((item) => ({
+        [resultName]: fault.code,
+        [list === 'verify_results' ? 'msg' : 'result_msg']: errorText(fault.code),
+        code: item['code'],
+        // A verification is taken back by this id: it stands beside every result of a cancel.
+        verify_id: list === 'verify_results' ? undefined : item['verify_id'],
       }));
+      return;
+    case 'items-unreadable-before-effect':
+    case 'items-unreadable-after-effect':
+      for (const item of items) item[resultName] = unreadable(fault);
+      return;
+    case 'items-partly-unreadable-after-effect':
+      for (const item of items.slice(-1)) item[resultName] = unreadable(fault);
       return;
     default:
       throw new Error(`no way to bend a body by ${fault.kind}`);
   }
+}
+
+function unreadable(fault: ChosenFault): JsonValue {
+  return UNREADABLE_RESULTS[Math.floor(fault.dice * UNREADABLE_RESULTS.length)];
+}
+
+/** Items for a call that did nothing: one per code or verification that it named. */
+function itemsAsAsked({ encryptedCodes, verifyIds }: CallFacts): JsonObject {
+  return verifyIds === undefined
+    ? { verify_results: (encryptedCodes ?? []).map((code) => ({ result: 0, msg: '', code })) }
+    : {
+        cancel_results: verifyIds.map((verifyId) => ({
+          verify_id: verifyId,
+          result_code: 0,
+          result_msg: '',
+        })),
+      };
 }
 
 /** Douyin writes the same id as a number in one place and as text in another. */

@@ -7,6 +7,7 @@ export type FaultAction =
   | 'delay'
   | 'hang'
   | 'cut'
+  | 'cut_early'
   | 'cut_mid_answer'
   | 'drip'
   | 'refuse_connections'
@@ -17,14 +18,18 @@ export type FaultAction =
   | 'bend_handler';
 
 /** Which calls a kind makes sense for. */
-export type FaultScope = 'any' | 'json' | 'life' | 'prepare' | 'verify' | 'read';
+export type FaultScope =
+  'any' | 'json' | 'life' | 'token' | 'prepare' | 'verify' | 'items' | 'effect' | 'read';
 
 interface FaultKindDefinition {
   /** `none`: the call does nothing. `done`: it does what it should. */
   effect: 'none' | 'done';
   action: FaultAction;
   scope: FaultScope;
-  /** Left out of seeded plans unless named: after it the truth cannot be told, or it hits calls beside its own. */
+  /**
+   * Left out of seeded plans unless named: after it the truth cannot be told, or is long in coming, or it hits calls
+   * beside its own, or it belongs to a question of its own.
+   */
   isOnlyByName?: true;
 }
 
@@ -54,6 +59,8 @@ export const faultKinds = {
   'cut-before-effect': none('cut', 'any'),
   'cut-after-effect': done('cut', 'any'),
   'cut-mid-answer': done('cut_mid_answer', 'any'),
+  // The client knows at once that it lost its call, and the call has its effect long after that.
+  'late-effect-after-cut': onlyByName(done('cut_early', 'effect')),
   'refuse-connections': onlyByName(none('refuse_connections', 'any')),
   // Something between Douyin and the client answers, or Douyin's answer is not what it should be.
   'http-5xx-before-effect': none('replace_http', 'any'),
@@ -81,6 +88,10 @@ export const faultKinds = {
   'quota-used-up': none('replace_code', 'life'),
   'ip-not-listed': none('replace_code', 'life'),
   'permission-missing': none('replace_code', 'life'),
+  'token-too-frequent': onlyByName(none('replace_code', 'token')),
+  // How this call spells what it refuses, whatever the settings say.
+  'refusal-as-item': onlyByName(done('bend_handler', 'verify')),
+  'refusal-as-error-code': onlyByName(done('bend_handler', 'verify')),
   'token-expired': none('end_tokens', 'life'),
   'token-invalid': none('end_tokens', 'life'),
   // The effect took place and the answer is Douyin's, but something in it is odd, missing or about something else.
@@ -91,6 +102,8 @@ export const faultKinds = {
   'data-code-null': done('bend_body', 'life'),
   'extra-code-absent': done('bend_body', 'life'),
   'extra-absent': done('bend_body', 'life'),
+  'extra-now-milliseconds': onlyByName(done('bend_body', 'life')),
+  'extra-now-absent': onlyByName(done('bend_body', 'life')),
   'times-in-milliseconds': done('bend_body', 'life'),
   'ids-empty': done('bend_body', 'life'),
   'amounts-empty': onlyByName(done('bend_body', 'life')),
@@ -99,15 +112,20 @@ export const faultKinds = {
   'answer-for-another-store': done('bend_body', 'life'),
   'answer-for-another-certificate': done('bend_body', 'life'),
   'verify-token-empty': done('bend_body', 'prepare'),
-  // Results of verify.
-  'results-absent-before-effect': none('bend_body', 'verify'),
-  'results-absent-after-effect': done('bend_body', 'verify'),
-  'results-fewer-after-effect': done('bend_body', 'verify'),
-  'results-reordered': done('bend_body', 'verify'),
-  'results-as-text': done('bend_body', 'verify'),
+  // Results of verify, and those of cancel where they fit.
+  'results-absent-before-effect': none('bend_body', 'items'),
+  'results-absent-after-effect': done('bend_body', 'items'),
+  'results-fewer-after-effect': done('bend_body', 'items'),
+  'results-reordered': done('bend_body', 'items'),
+  'results-as-text': done('bend_body', 'items'),
+  'items-unlisted-before-effect': onlyByName(none('bend_body', 'items')),
+  'items-unlisted-after-effect': onlyByName(done('bend_body', 'items')),
+  'items-unreadable-before-effect': onlyByName(none('bend_body', 'items')),
+  'items-unreadable-after-effect': onlyByName(done('bend_body', 'items')),
+  'items-partly-unreadable-after-effect': onlyByName(done('bend_body', 'items')),
   'items-refused': done('bend_handler', 'verify'),
   'items-partly-refused': done('bend_handler', 'verify'),
-  'items-refused-after-effect': onlyByName(done('bend_body', 'verify')),
+  'items-refused-after-effect': onlyByName(done('bend_body', 'items')),
   'risk-review-passes': done('bend_handler', 'verify'),
   'risk-review-fails': onlyByName(done('bend_handler', 'verify')),
   // A replica that lags: shows the coupon as it was before anything was done to it.
@@ -132,6 +150,12 @@ export function isApplicable(kind: FaultKind, endpoint: EndpointName): boolean {
       return endpoint !== 'short_link';
     case 'life':
       return endpoint !== 'short_link' && !isToken;
+    case 'token':
+      return isToken;
+    case 'items':
+      return endpoint === 'verify' || endpoint === 'cancel';
+    case 'effect':
+      return endpoint === 'prepare' || endpoint === 'verify' || endpoint === 'cancel';
     case 'prepare':
       return endpoint === 'prepare';
     case 'verify':

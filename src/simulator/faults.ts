@@ -77,6 +77,8 @@ const UNDECIDED_CODES = [
   2100001, 2100004, 2119002, 2119003, 28001005, 28001006, 5000001, 6001001, 28001052, 28003018, 3000001,
   2999999,
 ] as const;
+/** Results that no documentation has. */
+const UNLISTED_RESULTS = [9999, 7, 1209, 45005999] as const;
 const TOKEN_ENDPOINT_CODES = [10001, 10020] as const;
 const SERVER_STATUSES = [500, 502, 503, 504] as const;
 
@@ -244,6 +246,11 @@ function defaultCode(kind: FaultKind, isToken: boolean, dice: number): number {
       return pick([2119003, 28003018], dice) ?? 2119003;
     case 'quota-used-up':
       return pick([2190001, 28003017], dice) ?? 2190001;
+    case 'token-too-frequent':
+      return 10020;
+    case 'items-unlisted-before-effect':
+    case 'items-unlisted-after-effect':
+      return pick(UNLISTED_RESULTS, dice) ?? 9999;
     case 'ip-not-listed':
       return 2100007;
     case 'permission-missing':

@@ -78,6 +78,8 @@ export interface VerifyBend {
   review?: { passes: boolean; afterMs: number };
   /** Codes at these positions are refused with this result instead of being judged. */
   refuse?: { positions: number[]; result: number };
+  /** Spells refusals otherwise than the order and the settings have it. */
+  refusalAs?: 'item' | 'error_code';
 }
 
 /**
@@ -102,7 +104,8 @@ export function verify(world: World, input: VerifyInput, bend: VerifyBend = {}):
   const replayed = replay(world, token);
   if (replayed !== undefined) return replayed;
   const items = judge(world, order, token, input, coupons, bend.refuse);
-  const isErrorSpelling = (order.spec.refusalAs ?? world.settings.refusalAs) === 'error_code';
+  const isErrorSpelling =
+    (bend.refusalAs ?? order.spec.refusalAs ?? world.settings.refusalAs) === 'error_code';
   const firstRefused = items.find((item) => item.result !== 0);
   if (firstRefused !== undefined && isErrorSpelling) throw new DouyinRefusal(firstRefused.result);
   if (bend.review !== undefined && firstRefused === undefined) {

@@ -301,6 +301,7 @@ describe('verify', () => {
     'verify-token-empty',
     'stale-certificate',
     'refuse-connections',
+    'token-too-frequent',
   ]);
   /** It makes Douyin's final word untrue; no client can tell. */
   const UNTRUE = new Set<FaultKind>(['items-refused-after-effect']);

@@ -90,6 +90,11 @@ const firstItem = (expected: object) => (seen: Seen) => {
     expected,
   );
 };
+const unreadableResults = (count: number) => (seen: Seen) => {
+  const read = resultsOf(reply(seen));
+  expect(read).toHaveLength(2);
+  expect(read.filter((result) => !Number.isInteger(result))).toHaveLength(count);
+};
 const noField = (path: string) => (seen: Seen) => {
   expect(reply(seen).json).not.toHaveProperty(path);
 };
@@ -181,11 +186,31 @@ const verifyExpectations: Partial<Record<FaultKind, Expectation>> = {
   'items-refused': { effect: 'none', seen: results(1250, 1250), input: { code: 1250 } },
   'items-partly-refused': { effect: 'verified', seen: results(0, 1265) },
   'items-refused-after-effect': { effect: 'verified', seen: results(1265, 1265) },
+  'items-unlisted-before-effect': { effect: 'none', seen: results(9999, 9999) },
+  'items-unlisted-after-effect': { effect: 'verified', seen: results(7, 7), input: { code: 7 } },
+  'items-unreadable-before-effect': { effect: 'none', seen: unreadableResults(2) },
+  'items-unreadable-after-effect': { effect: 'verified', seen: unreadableResults(2) },
+  'items-partly-unreadable-after-effect': { effect: 'verified', seen: unreadableResults(1) },
+  'extra-now-milliseconds': {
+    effect: 'verified',
+    seen: (seen) => {
+      expect(String((reply(seen).json as { extra: { now: number } }).extra.now)).toHaveLength(13);
+    },
+  },
+  'extra-now-absent': { effect: 'verified', seen: noField('extra.now') },
   'risk-review-passes': { effect: 'none', seen: results(1229, 1229), input: { durationMs: 3_600_000 } },
   'risk-review-fails': { effect: 'none', seen: results(1229, 1229) },
 };
 /** Kinds that are not about verify have tests of their own below. */
-const ELSEWHERE: FaultKind[] = ['verify-token-empty', 'stale-certificate', 'amounts-empty'];
+const ELSEWHERE: FaultKind[] = [
+  'verify-token-empty',
+  'stale-certificate',
+  'amounts-empty',
+  'token-too-frequent',
+  'late-effect-after-cut',
+  'refusal-as-item',
+  'refusal-as-error-code',
+];
 
 describe('faults of verify', () => {
   it('are all tried here', () => {
@@ -242,6 +267,43 @@ describe('faults of verify', () => {
       outcome: 'abandoned',
       effects: 2,
     });
+  });
+
+  it('has its effect after the client lost its call, and after a later prepare', async () => {
+    const { simulator, douyin, order, verifyToken, seen } = await verifyUnder({
+      kind: 'late-effect-after-cut',
+      endpoints: ['verify'],
+      delayMs: 400,
+    });
+    expect(seen).toBe('broken');
+    expect(simulator.state.counters()).toMatchObject({ inFlight: 0, unjudged: 1 });
+    const later = await douyin.prepare({ encrypted_data: order.encryptedData });
+    expect(codesOf(later)).toEqual(refusedWith(0));
+    expect(simulator.state.truth(verifyToken)?.effect).toBe('none');
+    const { verify_token: laterToken } = (later.json as { data: { verify_token: string } }).data;
+    while (simulator.state.counters().unjudged > 0) await new Promise(setImmediate);
+    expect(simulator.state.truth(verifyToken)?.effect).toBe('verified');
+    expect(resultsOf(await douyin.verify(verifyBody(order, laterToken, 2)))).toEqual([1208, 1208]);
+    const [call] = simulator.state.calls({ endpoint: 'verify' });
+    expect(call).toMatchObject({ outcome: 'cut', effects: 2 });
+    expect((call?.judgedTrueAtMs ?? 0) - (call?.trueAtMs ?? 0)).toBeGreaterThanOrEqual(399);
+  });
+
+  it.each([
+    ['refusal-as-item', 'error_code'],
+    ['refusal-as-error-code', 'item'],
+  ] as const)('%s spells a refusal otherwise than the settings', async (kind, refusalAs) => {
+    const { simulator, douyin } = await start({ settings: { refusalAs } });
+    const order = simulator.state.createOrder();
+    const token = await douyin.prepared(order);
+    simulator.state.useCouponAtTill(order.coupons[0]?.certificateId ?? '', { poiId: STORE });
+    simulator.state.addFault({ kind, endpoints: ['verify'] });
+    const bent = await douyin.verify(verifyBody(order, token));
+    const straight = await douyin.verify(verifyBody(order, token));
+    const [item, whole] = kind === 'refusal-as-item' ? [bent, straight] : [straight, bent];
+    expect(resultsOf(item)).toEqual([1208]);
+    expect(codesOf(item)).toEqual(refusedWith(0));
+    expect(codesOf(whole)).toEqual(refusedWith(1208));
   });
 
   it('really ends the access tokens', async () => {
@@ -349,6 +411,47 @@ describe('faults of other calls', () => {
     const { simulator, douyin } = await one();
     simulator.state.addFault({ kind: 'error-code-before-effect', endpoints: ['client_token'] });
     expect((await douyin.fetchToken()).json).toMatchObject({ data: { error_code: 10001 }, message: 'error' });
+  });
+
+  it('token-too-frequent is 10020', async () => {
+    const { simulator, douyin } = await one();
+    simulator.state.addFault({ kind: 'token-too-frequent', endpoints: ['stable_token'] });
+    expect((await douyin.fetchToken('stable_client_token')).json).toMatchObject({
+      data: { error_code: 10020 },
+    });
+  });
+
+  it.each([
+    ['results-absent-before-effect', 'none', undefined],
+    ['results-absent-after-effect', 'cancelled', undefined],
+    ['results-fewer-after-effect', 'cancelled', []],
+    ['results-as-text', 'cancelled', ['0']],
+    ['items-unlisted-before-effect', 'none', [9999]],
+    ['items-unlisted-after-effect', 'cancelled', [9999]],
+    ['items-refused-after-effect', 'cancelled', [1265]],
+  ] as const)('%s fits cancel: %s', async (kind, effect, expected) => {
+    const { simulator, douyin, order } = await one();
+    await douyin.verify(verifyBody(order, await douyin.prepared(order)));
+    const [use] = simulator.state.uses();
+    simulator.state.addFault({ kind, endpoints: ['cancel'] });
+    const seen = await douyin.cancel({ verify_id: use?.verifyId, certificate_id: use?.certificateId });
+    expect(codesOf(seen)).toEqual(refusedWith(0));
+    const { cancel_results: items } = (seen.json as { data: { cancel_results?: object[] } }).data;
+    expect(items?.map((item) => (item as { result_code: unknown }).result_code)).toEqual(expected);
+    for (const item of items ?? []) expect(item).toMatchObject({ verify_id: use?.verifyId });
+    expect(simulator.state.counters().cancelled).toBe(effect === 'cancelled' ? 1 : 0);
+  });
+
+  it('late-effect-after-cut takes a verification back after the client lost its call', async () => {
+    const { simulator, douyin, order } = await one();
+    await douyin.verify(verifyBody(order, await douyin.prepared(order)));
+    const [use] = simulator.state.uses();
+    simulator.state.addFault({ kind: 'late-effect-after-cut', endpoints: ['cancel'], delayMs: 100 });
+    await expect(
+      douyin.cancel({ verify_id: use?.verifyId, certificate_id: use?.certificateId }),
+    ).rejects.toThrow('fetch failed');
+    while (simulator.state.counters().unjudged > 0) await new Promise(setImmediate);
+    expect(simulator.state.uses()[0]?.cancelledBy).toBe('api');
   });
 
   it('leave a refusal of Douyin’s as it is', async () => {
