@@ -30,6 +30,8 @@ const { values } = parseArgs({
   options: {
     /** Only the bugs whose description contains this. */
     only: { type: 'string', default: '' },
+    /** Only those in files whose path begins so. */
+    file: { type: 'string', default: '' },
     /** Only those in pure decisions about a coupon. */
     pure: { type: 'boolean', default: false },
     /** Only those that the change since `--base` may have set free. */
@@ -81,7 +83,9 @@ async function chooseMutants(): Promise<readonly Mutant[]> {
   const ofChange = values.changed ? await mutantsOfChange(MUTANTS, values.base) : MUTANTS;
   if (ofChange === null) tell(`There is no commit ${values.base} to compare with: no bug is planted.`);
   return (ofChange ?? [])
-    .filter(({ bug }) => bug.includes(values.only))
+    .filter(
+      ({ bug, edits }) => bug.includes(values.only) && edits.some(({ file }) => file.startsWith(values.file)),
+    )
     .filter((mutant) => !values.pure || decisionOf(mutant) === 'pure');
 }
 

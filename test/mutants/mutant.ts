@@ -15,6 +15,25 @@ export interface Mutant {
   readonly tests?: readonly string[] | undefined;
 }
 
+/** A mutant of one edit. @param more further edits that belong to the same bug */
+export const mutant = (bug: string, file: string, from: string, to: string, ...more: Edit[]): Mutant => ({
+  bug,
+  edits: [{ file, from, to }, ...more],
+});
+
+/** The same, with the tests that must catch it. */
+export const mutantOf = (
+  tests: readonly string[],
+  bug: string,
+  file: string,
+  from: string,
+  to: string,
+): Mutant => ({
+  bug,
+  edits: [{ file, from, to }],
+  tests,
+});
+
 /** Where pure functions decide about a coupon: what is planted there must also be found by the exhaustive walk alone. */
 const PURE_DECISIONS = [
   'src/domain/settlement.ts',
@@ -45,7 +64,13 @@ const CLOSEST_TESTS: Readonly<Record<string, readonly string[]>> = {
   'src/domain/': ['test/domain/', 'test/activities/'],
   'src/douyin/verify-outcome.ts': ['test/douyin/verify-outcome.test.ts', 'test/activities/'],
   'src/db/repositories/verification.repository.ts': ['test/activities/'],
+  'src/db/': ['test/db/', 'test/activities/'],
+  'src/douyin/': ['test/douyin/', 'test/activities/'],
+  'src/http/': ['test/http/'],
+  'src/services/': ['test/services/', 'test/http/'],
+  'src/temporal/': ['test/workflows/'],
   'activities/': ['test/activities/'],
+  'workflows/': ['test/workflows/'],
 };
 
 /** @throws Error if nothing says which tests are the closest */

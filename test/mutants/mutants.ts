@@ -1,11 +1,11 @@
 // The planted bugs of the decision logic, and with them all others.
 
-import type { Edit, Mutant } from './mutant.ts';
-
-const mutant = (bug: string, file: string, from: string, to: string, ...more: Edit[]): Mutant => ({
-  bug,
-  edits: [{ file, from, to }, ...more],
-});
+import { DATABASE_BUGS } from './bugs/database.ts';
+import { DOMAIN_BUGS } from './bugs/domain.ts';
+import { DOUYIN_BUGS } from './bugs/douyin.ts';
+import { HTTP_BUGS } from './bugs/http.ts';
+import { SERVICE_BUGS } from './bugs/services.ts';
+import { type Mutant, mutant } from './mutant.ts';
 
 const OUTCOME = 'src/douyin/verify-outcome.ts';
 const SETTLEMENT = 'src/domain/settlement.ts';
@@ -331,4 +331,10 @@ export const MUTANTS: readonly Mutant[] = [
     'const wasOurs = await verifications.wasResolvedBy(input.verificationId, input.actor, input.requestId);',
     'const wasOurs = input.verificationId < 0;',
   ),
+
+  ...DOMAIN_BUGS,
+  ...DOUYIN_BUGS,
+  ...SERVICE_BUGS,
+  ...DATABASE_BUGS,
+  ...HTTP_BUGS,
 ];

@@ -1,0 +1,149 @@
+// Bugs planted in statements and in what a failed one means.
+import { type Mutant, mutantOf } from '../mutant.ts';
+
+const APPS = 'src/db/repositories/app.repository.ts';
+const APP_TESTS = ['test/db/app-repository.test.ts'];
+const REPORTS = 'src/db/repositories/report.repository.ts';
+const REPORT_TESTS = ['test/http/internal/report-verifications.test.ts'];
+const SUMMARY_TESTS = ['test/http/internal/summarize-verifications.test.ts'];
+const ADVICE_TESTS = ['test/http/open/advice-of-earlier-use.test.ts'];
+const TOKENS = 'src/db/database-token-store.ts';
+const TOKEN_TESTS = ['test/db/database-token-store.test.ts'];
+const PAUSES = 'src/db/database-pause-store.ts';
+const PAUSE_TESTS = ['test/db/database-pause-store.test.ts'];
+const BOX = 'src/secret-box.ts';
+
+export const DATABASE_BUGS: readonly Mutant[] = [
+  mutantOf(
+    APP_TESTS,
+    'the last use of one app is written to all',
+    APPS,
+    'update apps set last_used_at = ? where id = ?\n',
+    'update apps set last_used_at = ? where id <> -1 * ?\n',
+  ),
+  mutantOf(
+    APP_TESTS,
+    'an app’s last use is written at every request',
+    APPS,
+    `last_used_at < ?::timestamptz - interval '\${LAST_USED_RESOLUTION}'`,
+    `last_used_at <> ?::timestamptz + interval '\${LAST_USED_RESOLUTION}'`,
+  ),
+  mutantOf(
+    APP_TESTS,
+    'a secret is ended by another app',
+    APPS,
+    'where id = ? and app_id = ? and ended_at is null',
+    'where id = ? and app_id <> -1 * ? and ended_at is null',
+  ),
+  mutantOf(
+    ['test/http/internal/app-secrets.test.ts'],
+    'an ended secret still signs',
+    APPS,
+    'where app_id = apps.id and ended_at is null order by id desc',
+    'where app_id = apps.id order by id desc',
+  ),
+
+  // Reports.
+  mutantOf(
+    REPORT_TESTS,
+    'a report begins after its first moment',
+    REPORTS,
+    "add('v.created_at >= ?', filter.from)",
+    "add('v.created_at > ?', filter.from)",
+  ),
+  mutantOf(
+    REPORT_TESTS,
+    'a report includes the first moment after it',
+    REPORTS,
+    "add('v.created_at < ?', filter.to)",
+    "add('v.created_at <= ?', filter.to)",
+  ),
+  mutantOf(
+    REPORT_TESTS,
+    'a walk by cursor skips rows of the same moment',
+    REPORTS,
+    "'(v.created_at, v.id) < (?::timestamptz, ?::bigint)'",
+    "'(v.created_at, -1) < (?::timestamptz, least(?::bigint, 0))'",
+  ),
+  mutantOf(
+    REPORT_TESTS,
+    'a report’s rows of one moment come in any order',
+    REPORTS,
+    'order by created_at desc, id desc limit ? offset ?',
+    'order by created_at desc, id limit ? offset ?',
+  ),
+  mutantOf(
+    SUMMARY_TESTS,
+    'a day is a day in UTC',
+    REPORTS,
+    "to_char(v.created_at at time zone ?, 'YYYY-MM-DD')",
+    "to_char(v.created_at at time zone left(?, 0) || 'UTC', 'YYYY-MM-DD')",
+  ),
+  mutantOf(
+    ADVICE_TESTS,
+    'the advice names a later redemption',
+    REPORTS,
+    'or (v.id < asked.id and (',
+    'or (v.id <> asked.id and (',
+  ),
+  mutantOf(
+    ADVICE_TESTS,
+    'the advice names the first redemption of several',
+    REPORTS,
+    'is true desc, v.id desc limit 1',
+    'is true desc, v.id limit 1',
+  ),
+  mutantOf(
+    ADVICE_TESTS,
+    'the advice names a verification that failed',
+    REPORTS,
+    "where v.id <> asked.id and v.verify_status = 'success' and (",
+    'where v.id <> asked.id and (',
+  ),
+
+  // Leases, pauses, sealing.
+  mutantOf(
+    TOKEN_TESTS,
+    'a lease is taken from its owner',
+    TOKENS,
+    'and (held.lease_until is null or held.lease_until < now())',
+    '',
+  ),
+  mutantOf(
+    TOKEN_TESTS,
+    'a token is stored without its lease',
+    TOKENS,
+    'where client_key = ? and lease_owner = ? and generation < ?',
+    "where client_key = ? and lease_owner is distinct from left(?, 0) || 'x' and generation < ?",
+  ),
+  mutantOf(
+    TOKEN_TESTS,
+    'an older token replaces a newer one',
+    TOKENS,
+    'and lease_owner = ? and generation < ? returning 1',
+    'and lease_owner = ? and generation <> -1 * ? returning 1',
+  ),
+  mutantOf(
+    PAUSE_TESTS,
+    'a pause is as long however long Douyin refuses',
+    PAUSES,
+    'least(held.length_ms * 2, ?::integer)',
+    'least(held.length_ms, ?::integer)',
+  ),
+  mutantOf(
+    PAUSE_TESTS,
+    'a pause grows by the refusals of its own moment',
+    PAUSES,
+    'when held.paused_until > clock_timestamp() then held.length_ms\n',
+    'when held.paused_until > clock_timestamp() then held.length_ms * 2\n',
+  ),
+  mutantOf(
+    ['test/config/', 'test/http/internal/app-secrets.test.ts', 'test/http/contract-table.test.ts'],
+    'a sealed value opens for another purpose',
+    BOX,
+    `      const decipher = createDecipheriv('aes-256-gcm', key, sealed.subarray(0, NONCE_BYTES))
+        .setAAD(Buffer.from(purpose))`,
+    `      const decipher = createDecipheriv('aes-256-gcm', key, sealed.subarray(0, NONCE_BYTES))
+        .setAAD(Buffer.from(purpose.slice(0, 0)))`,
+  ),
+];
