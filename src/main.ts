@@ -11,6 +11,10 @@ const COMMANDS: Readonly<Record<string, () => Promise<{ run: (context: ProcessCo
     simulator: () => import('./commands/simulator.ts'),
   };
 
+/** How long a child of a killed `start` may take for its ordered end: its servers end beside it. */
+const ORPHAN_LIFE_MS = 10_000;
+const LAUNCHER_CHECK_MS = 500;
+
 const USAGE = `usage: node src/main.ts ${Object.keys(COMMANDS).join(' | ')}\n`;
 
 /** Exits 0 after an ordered end, 1 after a failure, 2 for a wrong command. */
@@ -29,11 +33,24 @@ async function main(): Promise<number> {
     });
   }
   // Started by `start`: when that process is gone, however it went, this one ends too.
-  process.on('disconnect', () => stop.abort());
+  const endAsOrphan = () => {
+    stop.abort();
+    setTimeout(() => process.exit(1), ORPHAN_LIFE_MS).unref();
+  };
+  process.on('disconnect', endAsOrphan);
+  // `false` only if there was a connection: the parent died before the line above.
+  if (process.connected === false) endAsOrphan();
+  // Started by npm: it hands on every signal but SIGKILL, after which this process would go on without anybody's notice.
+  const launcherPid = process.env['npm_lifecycle_event'] === undefined ? null : process.ppid;
+  if (launcherPid !== null) {
+    setInterval(() => {
+      if (process.ppid !== launcherPid) stop.abort();
+    }, LAUNCHER_CHECK_MS).unref();
+  }
 
   try {
     const { run } = await command();
-    await run({ env: process.env, stop: stop.signal });
+    await run({ env: process.env, stop: stop.signal, launcherPid });
     return 0;
   } catch (err) {
     process.stderr.write(`${describe(err)}\n`);

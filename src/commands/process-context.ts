@@ -6,6 +6,8 @@ export interface ProcessContext {
   readonly env: NodeJS.ProcessEnv;
   /** Aborted by SIGTERM, SIGINT, or the end of a parent process that started this one. */
   readonly stop: AbortSignal;
+  /** The process of npm that runs this one; null if it was not started by npm. */
+  readonly launcherPid: number | null;
 }
 
 /** Resolves when the process is told to end. */

@@ -5,7 +5,6 @@ import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { ConfigError, type Environment, loadConfig, parseEnvironment } from '../config.ts';
-import { lockFolder } from '../embedded/folder-lock.ts';
 import { prepareDataFolder } from '../embedded/data-folder.ts';
 import { findFreePort } from '../embedded/free-port.ts';
 import { startEmbeddedPostgres } from '../embedded/postgres.ts';
@@ -15,11 +14,14 @@ import { createLogger, type Logger } from '../observability/logger.ts';
 import { SIMULATOR_DEFAULTS } from '../simulator/defaults.ts';
 import { type Simulator, startSimulator } from '../simulator/simulator.ts';
 import { ensureDemo } from './demo.ts';
+import { type DataFolderHold, holdDataFolder } from './last-start.ts';
 import { ensureSecretsKey } from './local-secrets-key.ts';
 import { migrate } from './migrate.ts';
 import { type ProcessContext, shutDown, untilStopped } from './process-context.ts';
 
 const SIMULATOR_PORT = 8090;
+const PORT_PATIENCE_MS = 5000;
+const PORT_PAUSE_MS = 100;
 const CHILD_STOP_MS = 40_000;
 const PART_STOP_MS = 20_000;
 const FIRST_RESTART_PAUSE_MS = 200;
@@ -37,20 +39,16 @@ export async function run(context: ProcessContext): Promise<void> {
   if (environment.NODE_ENV === 'production') refuseEmbedding(environment);
   const report = (message: string) => process.stderr.write(`… ${message}\n`);
   const dataDir = environment.DATA_DIR;
-  const unlock = await lockFolder(
-    `${await prepareDataFolder(dataDir, '.')}/start.lock`,
-    `the data folder ${dataDir}`,
-  );
+  const hold = await holdDataFolder(await prepareDataFolder(dataDir, '.'), context.launcherPid, report);
   const parts: Part[] = [];
   try {
-    await refuseBusyPort(environment.HOST, 'PORT', environment.PORT);
-    await refuseBusyPort(environment.HOST, 'METRICS_PORT', environment.METRICS_PORT);
-    if (environment.INTERNAL_PORT !== undefined)
-      await refuseBusyPort(
-        environment.INTERNAL_HOST ?? '127.0.0.1',
-        'INTERNAL_PORT',
-        environment.INTERNAL_PORT,
-      );
+    const patienceMs = hold.followsKilledStart ? PORT_PATIENCE_MS : 0;
+    await refuseBusyPort(environment.HOST, 'PORT', environment.PORT, patienceMs);
+    await refuseBusyPort(environment.HOST, 'METRICS_PORT', environment.METRICS_PORT, patienceMs);
+    if (environment.INTERNAL_PORT !== undefined) {
+      const host = environment.INTERNAL_HOST ?? '127.0.0.1';
+      await refuseBusyPort(host, 'INTERNAL_PORT', environment.INTERNAL_PORT, patienceMs);
+    }
     const embedded = await startEmbedded(context, environment, dataDir, parts, report);
     const env = { ...context.env, ...embedded.env };
     const config = loadConfig(env);
@@ -59,11 +57,12 @@ export async function run(context: ProcessContext): Promise<void> {
     await migrate(config, createLogger({ ...config.log, level: 'warn', process: 'start' }), context.stop);
 
     report('starting the API and a worker');
-    const api = superviseChild('api', env, logger, context.stop);
+    const api = superviseChild('api', env, hold, logger, context.stop);
     parts.push({ name: 'api', stop: api.stop });
     const worker = superviseChild(
       'worker',
       { ...env, METRICS_PORT: String(await findFreePort(environment.METRICS_PORT + 1)) },
+      hold,
       logger,
       context.stop,
     );
@@ -99,7 +98,7 @@ export async function run(context: ProcessContext): Promise<void> {
         run: () => Promise.all(servers.map((part) => part.stop())),
       },
     ]);
-    await unlock();
+    await hold.release();
   }
 }
 
@@ -113,8 +112,17 @@ function refuseEmbedding(environment: Environment): void {
   }
 }
 
-async function refuseBusyPort(host: string, variable: string, port: number): Promise<void> {
-  if (port !== 0 && (await findFreePort(port)) !== port) {
+/** @param patienceMs how long a dying process may still hold the port */
+async function refuseBusyPort(
+  host: string,
+  variable: string,
+  port: number,
+  patienceMs: number,
+): Promise<void> {
+  if (port === 0) return;
+  for (const giveUpAt = performance.now() + patienceMs; ; await delay(PORT_PAUSE_MS)) {
+    if ((await findFreePort(port)) === port) return;
+    if (performance.now() < giveUpAt) continue;
     throw new Error(
       `${host}:${port} is in use; stop what listens there, or start with another ${variable}, e.g. ${variable}=${port + 1}`,
     );
@@ -205,6 +213,7 @@ interface SupervisedChild {
 function superviseChild(
   command: string,
   env: NodeJS.ProcessEnv,
+  hold: DataFolderHold,
   logger: Logger,
   stop: AbortSignal,
 ): SupervisedChild {
@@ -222,7 +231,9 @@ function superviseChild(
         wasReady = true;
         ready.resolve(message as Record<string, unknown>);
       });
-      const [code, signal] = (await once(child, 'exit')) as [number | null, string | null];
+      const exit = once(child, 'exit');
+      if (child.pid !== undefined) await hold.recordChild(command, child.pid);
+      const [code, signal] = (await exit) as [number | null, string | null];
       if (stopping.signal.aborted || stop.aborted) return;
       if (!wasReady) {
         ready.reject(new Error(`the ${command} process could not start (see its message above)`));

@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 
 import pg from 'pg';
 
@@ -17,7 +18,13 @@ import {
   type PostgresHome,
   type PostgresPrograms,
 } from './postgres-home.ts';
-import { findRunningProcess, type ShutdownStep, stopLeftoverProcess } from './running-process.ts';
+import {
+  findProcessesByCommandLine,
+  findProcessesWorkingIn,
+  type ShutdownStep,
+  stopLeftoverProcess,
+  waitForEnd,
+} from './running-process.ts';
 import { childEnvironment, type ServerProcess, startServerProcess } from './server-process.ts';
 
 /** As in the package.json of the package the programs come from; names a copy of them where one is needed. */
@@ -29,11 +36,23 @@ const START_TIMEOUT_MS = 60_000; // After a crash, recovery comes first.
 const INITDB_TIMEOUT_MS = 120_000;
 const CONNECT_TIMEOUT_MS = 2_000;
 const MAX_PORT_ATTEMPTS = 3;
+/** How long processes of a killed server are given to notice that it is gone. */
+const ORPHAN_WAIT_MS = 5_000;
+/** How long a start tries again while the system still takes away a killed server. */
+const CLUSTER_PATIENCE_MS = 20_000;
+const CLUSTER_PAUSE_MS = 200;
 
 /** Fast shutdown (clients are cut off, nothing is lost), then immediate (recovery at the next start), then force. */
 const SHUTDOWN: readonly [ShutdownStep, ...ShutdownStep[]] = [
   { signal: 'SIGINT', waitMs: 10_000 },
   { signal: 'SIGQUIT', waitMs: 6_000 },
+  { signal: 'SIGKILL', waitMs: 2_000 },
+];
+
+/** Quicker for a server that a killed start left: somebody waits for the new one, and recovery loses nothing. */
+const LEFTOVER_SHUTDOWN: readonly ShutdownStep[] = [
+  { signal: 'SIGINT', waitMs: 5_000 },
+  { signal: 'SIGQUIT', waitMs: 3_000 },
   { signal: 'SIGKILL', waitMs: 2_000 },
 ];
 
@@ -155,7 +174,7 @@ async function createCluster(
 ): Promise<void> {
   const draftPath = `${clusterPath}.incomplete`;
   const passwordPath = join(home.folder, 'initdb-password');
-  await rm(draftPath, { recursive: true, force: true });
+  await clearDraft(draftPath);
   await rm(passwordPath, { force: true });
   try {
     // Through the handle, not the path: the folder belongs to the other user, who could swap the file for a link.
@@ -189,21 +208,38 @@ async function createCluster(
   }
 }
 
-/** Ends the server that an earlier, killed gateway left on this cluster, and clears a pid file nobody stands behind. */
+/** A server on its way up says one of these when another one has the cluster, or had it a moment ago. */
+const CLUSTER_IN_USE = ['lock file "postmaster.pid" already exists', 'pre-existing shared memory block'];
+
+/**
+ * Ends what an earlier, killed gateway left on this cluster: the server, or only some of its processes, which outlive a
+ * killed server until they notice. Then takes away the pid file, which PostgreSQL believes as long as its pid exists,
+ * also as a zombie or as another program. What keeps two servers apart after that is our own lock on the folder and
+ * PostgreSQL's shared memory, whose key comes from the cluster itself.
+ */
 async function clearLeftover(clusterPath: string, report: (message: string) => void): Promise<void> {
-  const pidPath = join(clusterPath, 'postmaster.pid');
-  const text = await readFile(pidPath, 'utf8').catch((err: NodeJS.ErrnoException) => {
-    if (err.code === 'ENOENT') return null;
-    throw err;
-  });
-  const pid = Number(text?.split('\n', 1)[0]);
-  if (!Number.isSafeInteger(pid) || pid <= 1) return;
-  if (await stopLeftoverProcess(pid, clusterPath, SHUTDOWN)) {
-    report(`stopped the PostgreSQL an earlier run left behind (process ${pid})`);
-    return;
+  for (const server of await findProcessesByCommandLine(` -D ${clusterPath} -c `)) {
+    await stopLeftoverProcess(server, LEFTOVER_SHUTDOWN);
+    report(`stopped the PostgreSQL an earlier run left behind (process ${server.pid})`);
   }
-  // PostgreSQL sees for itself that a pid is dead, but not that it now belongs to another program.
-  if (await findRunningProcess(pid)) await rm(pidPath, { force: true });
+  const orphans = await findProcessesWorkingIn(clusterPath, 'postgres');
+  for (const orphan of orphans) {
+    // Without their server they end as soon as they notice; until then no other server can have the cluster.
+    if (await waitForEnd(orphan, ORPHAN_WAIT_MS)) continue;
+    await stopLeftoverProcess(orphan, [{ signal: 'SIGKILL', waitMs: 2_000 }]);
+    report(`ended a process of a killed PostgreSQL (process ${orphan.pid})`);
+  }
+  await rm(join(clusterPath, 'postmaster.pid'), { force: true });
+}
+
+/** Ends a creation that an earlier, killed gateway began, and removes what it made so far. */
+async function clearDraft(draftPath: string): Promise<void> {
+  const creators = await findProcessesByCommandLine(`--pgdata=${draftPath} `);
+  const helpers = await findProcessesWorkingIn(draftPath, 'postgres');
+  for (const leftover of [...creators, ...helpers]) {
+    await stopLeftoverProcess(leftover, [{ signal: 'SIGKILL', waitMs: 2_000 }]);
+  }
+  await rm(draftPath, { recursive: true, force: true, maxRetries: 5 });
 }
 
 function connectionUrl(port: number, password: string, databaseName: string): string {
@@ -251,8 +287,9 @@ async function runServer(
 ): Promise<{ server: ServerProcess; port: number }> {
   const preferredPort = options.preferredPort ?? DEFAULT_PORT;
   const log = openBoundedLog(join(options.dataDir, 'logs', 'postgres.log'));
-  for (let attempt = 1; ; attempt += 1) {
-    const port = await findFreePort(attempt === 1 ? preferredPort : 0);
+  const giveUpAt = performance.now() + CLUSTER_PATIENCE_MS;
+  for (let portAttempt = 1; ;) {
+    const port = await findFreePort(portAttempt === 1 ? preferredPort : 0);
     const settings = {
       ...SETTINGS,
       ...(options.durability === 'none' ? THROWAWAY : DURABLE),
@@ -280,9 +317,20 @@ async function runServer(
       );
       return { server, port };
     } catch (err) {
-      // Between the look for a free port and PostgreSQL's bind another program can take it.
-      const isPortTaken = String((err as Error).message).includes('could not bind');
-      if (!isPortTaken || attempt >= MAX_PORT_ATTEMPTS) throw err;
+      const { message } = err as Error;
+      if (message.includes('could not bind') && portAttempt < MAX_PORT_ATTEMPTS) {
+        // Between the look for a free port and PostgreSQL's bind another program can take it.
+        portAttempt += 1;
+      } else if (
+        CLUSTER_IN_USE.some((text) => message.includes(text)) &&
+        performance.now() < giveUpAt &&
+        options.signal?.aborted !== true
+      ) {
+        await delay(CLUSTER_PAUSE_MS);
+        await clearLeftover(clusterPath, options.report);
+      } else {
+        throw err;
+      }
     }
   }
 }

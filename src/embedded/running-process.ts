@@ -1,16 +1,22 @@
-// Looks at processes this one did not start: whether a recorded pid is still the process it was recorded for, and how to
-// end a server that outlived its parent. A pid alone proves nothing, for the system hands it out again.
+// Looks at processes this one did not start: whether a recorded process still runs, which processes work on a folder,
+// and how to end one that outlived its parent. A pid alone proves nothing, for the system hands it out again.
 import { execFile } from 'node:child_process';
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile, stat } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 
 const POLL_INTERVAL_MS = 50;
 
-export interface RunningProcess {
+/** Names one process for good. */
+export interface ProcessIdentity {
   readonly pid: number;
   /** When the process started, in whatever form this system tells it; equal for one process, never for two. */
   readonly startedAt: string;
+}
+
+export interface RunningProcess extends ProcessIdentity {
+  /** The program's name as the system shows it; also that of a process that shows another command line. */
+  readonly name: string;
   /** The arguments, joined by blanks. */
   readonly commandLine: string;
 }
@@ -21,11 +27,18 @@ export interface ShutdownStep {
   readonly waitMs: number;
 }
 
+/** Start times count from the boot, so two boots must not be mixed up. */
+let bootId: Promise<string> | undefined;
+
 async function findByProcFolder(pid: number): Promise<RunningProcess | null> {
-  let stat: string;
+  bootId ??= readFile('/proc/sys/kernel/random/boot_id', 'utf8').then(
+    (text) => text.trim(),
+    () => 'this-boot',
+  );
+  let status: string;
   let commandLine: string;
   try {
-    [stat, commandLine] = await Promise.all([
+    [status, commandLine] = await Promise.all([
       readFile(`/proc/${pid}/stat`, 'utf8'),
       readFile(`/proc/${pid}/cmdline`, 'utf8'),
     ]);
@@ -34,10 +47,16 @@ async function findByProcFolder(pid: number): Promise<RunningProcess | null> {
     return null;
   }
   // The name in brackets may itself hold blanks and brackets: count the fields behind the last one.
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  const [state, startedAt] = [fields[0], fields[19]];
-  if (startedAt === undefined || state === 'Z' || state === 'X') return null;
-  return { pid, startedAt, commandLine: commandLine.split('\0').join(' ').trim() };
+  const nameEnd = status.lastIndexOf(')');
+  const fields = status.slice(nameEnd + 2).split(' ');
+  const [state, ticks] = [fields[0], fields[19]];
+  if (ticks === undefined || state === 'Z' || state === 'X') return null;
+  return {
+    pid,
+    startedAt: `${await bootId} ${ticks}`,
+    name: status.slice(status.indexOf('(') + 1, nameEnd),
+    commandLine: commandLine.split('\0').join(' ').trim(),
+  };
 }
 
 async function findByProcessList(pid: number): Promise<RunningProcess | null> {
@@ -46,13 +65,19 @@ async function findByProcessList(pid: number): Promise<RunningProcess | null> {
       env: { ...process.env, LC_ALL: 'C' },
     });
   try {
-    const [state, startedAt, commandLine] = await Promise.all([
+    const [state, startedAt, name, commandLine] = await Promise.all([
       tell('stat'),
       tell('lstart'),
+      tell('comm'),
       tell('command'),
     ]);
     if (state.stdout.trim().startsWith('Z')) return null;
-    return { pid, startedAt: startedAt.stdout.trim(), commandLine: commandLine.stdout.trim() };
+    return {
+      pid,
+      startedAt: startedAt.stdout.trim(),
+      name: name.stdout.trim(),
+      commandLine: commandLine.stdout.trim(),
+    };
   } catch (err) {
     // `ps` exits 1 when there is no such process; anything else means that it could not tell.
     if ((err as { code?: unknown }).code === 1) return null;
@@ -68,39 +93,86 @@ export function findRunningProcess(pid: number): Promise<RunningProcess | null> 
   return process.platform === 'linux' ? findByProcFolder(pid) : findByProcessList(pid);
 }
 
+/** Whether exactly this process still runs, and not another one that was given its pid. */
+export async function isRunning(identity: ProcessIdentity): Promise<boolean> {
+  return (await findRunningProcess(identity.pid))?.startedAt === identity.startedAt;
+}
+
+async function listPids(): Promise<readonly number[]> {
+  const names =
+    process.platform === 'linux'
+      ? await readdir('/proc')
+      : (await promisify(execFile)('ps', ['-axo', 'pid='])).stdout.split('\n');
+  return names.map(Number).filter((pid) => Number.isSafeInteger(pid) && pid > 1 && pid !== process.pid);
+}
+
+/** The processes whose command line holds this text. An end of it must be told by the text itself. */
+export async function findProcessesByCommandLine(text: string): Promise<readonly RunningProcess[]> {
+  // On other systems one look at all of them, then one at each that seems right.
+  const pids = process.platform === 'linux' ? await listPids() : await listPidsByCommandLine(text);
+  const found = await Promise.all(pids.map(findRunningProcess));
+  return found.filter((each) => each !== null).filter(({ commandLine }) => commandLine.includes(text));
+}
+
+async function listPidsByCommandLine(text: string): Promise<readonly number[]> {
+  const { stdout } = await promisify(execFile)('ps', ['-axww', '-o', 'pid=,command='], {
+    maxBuffer: 64 * 1024 * 1024,
+  });
+  const lines = stdout.split('\n').filter((line) => line.includes(text));
+  return lines.map((line) => Number.parseInt(line, 10)).filter((pid) => pid !== process.pid);
+}
+
 /**
- * Ends a server whose parent was killed before it could stop it.
- * @param commandLinePart what the command line of that server, and of no other process, contains
+ * The processes of a program that work in this very folder. Needed for those whose command line does not tell it.
+ * @returns none where the system does not tell (not Linux, or no right to ask)
+ */
+export async function findProcessesWorkingIn(
+  folder: string,
+  programName: string,
+): Promise<readonly RunningProcess[]> {
+  if (process.platform !== 'linux') return [];
+  const wanted = await stat(folder).catch(() => null);
+  if (wanted === null) return [];
+  const found = await Promise.all(
+    (await listPids()).map(async (pid) => {
+      const current = await stat(`/proc/${pid}/cwd`).catch(() => null);
+      if (current?.ino !== wanted.ino || current.dev !== wanted.dev) return null;
+      return findRunningProcess(pid);
+    }),
+  );
+  return found.filter((each) => each !== null).filter(({ name }) => name === programName);
+}
+
+/** @returns whether the process was gone before the time was over */
+export async function waitForEnd(identity: ProcessIdentity, waitMs: number): Promise<boolean> {
+  for (const deadline = performance.now() + waitMs; ; await delay(POLL_INTERVAL_MS)) {
+    if (!(await isRunning(identity))) return true;
+    if (performance.now() > deadline) return false;
+  }
+}
+
+/**
+ * Ends a process that outlived its parent.
+ * @param leftover proved by the caller to belong to the data folder
  * @param steps signals from the kindest to the last
- * @returns whether there was one
- * @throws Error if it survives every step
+ * @throws Error if it survives every step, or may not be signalled
  */
 export async function stopLeftoverProcess(
-  pid: number,
-  commandLinePart: string,
+  leftover: ProcessIdentity,
   steps: readonly ShutdownStep[],
-): Promise<boolean> {
-  const leftover = await findRunningProcess(pid);
-  if (leftover === null || !leftover.commandLine.includes(commandLinePart)) return false;
-  const isGone = async () => (await findRunningProcess(pid))?.startedAt !== leftover.startedAt;
+): Promise<void> {
+  const { pid } = leftover;
   for (const { signal, waitMs } of steps) {
-    if (await isGone()) return true;
+    if (!(await isRunning(leftover))) return;
     try {
       process.kill(pid, signal);
     } catch (err) {
-      if ((err as NodeJS.ErrnoException).code === 'ESRCH') return true;
-      throw new Error(
-        `process ${pid} is a leftover server of this data folder and may not be stopped by this user`,
-        {
-          cause: err,
-        },
-      );
+      if ((err as NodeJS.ErrnoException).code === 'ESRCH') return;
+      throw new Error(`process ${pid} is left over on this data folder and may not be stopped by this user`, {
+        cause: err,
+      });
     }
-    for (const deadline = Date.now() + waitMs; Date.now() < deadline; await delay(POLL_INTERVAL_MS)) {
-      if (await isGone()) return true;
-    }
+    if (await waitForEnd(leftover, waitMs)) return;
   }
-  throw new Error(
-    `process ${pid} is a leftover server of this data folder and does not end; stop it by hand`,
-  );
+  throw new Error(`process ${pid} is left over on this data folder and does not end; stop it by hand`);
 }

@@ -1,6 +1,6 @@
 // Starts Temporal's dev server with its UI for one machine: development, tests, a first try. Production brings its own
 // and sets TEMPORAL_ADDRESS. Which program is started is found by temporal-cli.ts.
-import { readFile, rm, writeFile } from 'node:fs/promises';
+import { rm, stat, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 
@@ -10,7 +10,7 @@ import { openBoundedLog } from './bounded-log.ts';
 import { prepareDataFolder } from './data-folder.ts';
 import { lockFolder } from './folder-lock.ts';
 import { findFreePort } from './free-port.ts';
-import { type ShutdownStep, stopLeftoverProcess } from './running-process.ts';
+import { findProcessesByCommandLine, type ShutdownStep, stopLeftoverProcess } from './running-process.ts';
 import { type ServerProcess, startServerProcess } from './server-process.ts';
 
 const DEFAULT_PORT = 7233;
@@ -23,6 +23,12 @@ const MAX_PORT_ATTEMPTS = 3;
 
 const SHUTDOWN: readonly [ShutdownStep, ...ShutdownStep[]] = [
   { signal: 'SIGTERM', waitMs: 10_000 },
+  { signal: 'SIGKILL', waitMs: 2_000 },
+];
+
+/** Quicker for a server that a killed start left: somebody waits for the new one, and its file survives a kill. */
+const LEFTOVER_SHUTDOWN: readonly ShutdownStep[] = [
+  { signal: 'SIGTERM', waitMs: 5_000 },
   { signal: 'SIGKILL', waitMs: 2_000 },
 ];
 
@@ -50,20 +56,31 @@ export interface EmbeddedTemporal {
   stop(): Promise<void>;
 }
 
-async function clearLeftover(
-  pidPath: string,
-  databasePath: string,
-  report: (message: string) => void,
-): Promise<void> {
-  const text = await readFile(pidPath, 'utf8').catch((err: NodeJS.ErrnoException) => {
-    if (err.code === 'ENOENT') return null;
-    throw err;
-  });
-  const pid = Number(text);
-  if (!Number.isSafeInteger(pid) || pid <= 1) return;
-  if (await stopLeftoverProcess(pid, databasePath, SHUTDOWN)) {
-    report(`stopped the Temporal server an earlier run left behind (process ${pid})`);
+async function clearLeftover(databasePath: string, report: (message: string) => void): Promise<void> {
+  for (const server of await findProcessesByCommandLine(` --db-filename ${databasePath} `)) {
+    await stopLeftoverProcess(server, LEFTOVER_SHUTDOWN);
+    report(`stopped the Temporal server an earlier run left behind (process ${server.pid})`);
   }
+}
+
+/**
+ * Makes a first start that was cut short begin anew: the server sets its tables up only when the file is missing, and
+ * never mends a file that lacks some of them.
+ * @returns says that the server has served, so that the file is whole
+ */
+async function guardFirstStart(databasePath: string): Promise<() => Promise<void>> {
+  const markPath = `${databasePath}.incomplete`;
+  const exists = (path: string) =>
+    stat(path).then(
+      () => true,
+      () => false,
+    );
+  if (await exists(markPath)) {
+    for (const suffix of ['', '-wal', '-shm']) await rm(databasePath + suffix, { force: true });
+  } else if (!(await exists(databasePath))) {
+    await writeFile(markPath, '');
+  }
+  return () => rm(markPath, { force: true });
 }
 
 /** Whether anything listens. Asked before gRPC is, whose client waits a second after a refused connection. */
@@ -160,8 +177,10 @@ export async function startEmbeddedTemporal(options: EmbeddedTemporalOptions): P
   try {
     const databasePath = join(folder, 'temporal.sqlite');
     const pidPath = join(folder, 'pid');
-    await clearLeftover(pidPath, databasePath, report);
+    await clearLeftover(databasePath, report);
+    const firstStartSucceeded = await guardFirstStart(databasePath);
     const { server, port, uiPort } = await runServer(options, databasePath, pidPath);
+    await firstStartSucceeded();
     return {
       address: `${LOOPBACK}:${port}`,
       uiUrl: `http://${LOOPBACK}:${uiPort}`,

@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
@@ -7,10 +8,11 @@ import { afterEach, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
 
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../src/embedded/postgres.ts';
-import { findRunningProcess } from '../../src/embedded/running-process.ts';
+import { findProcessesWorkingIn, findRunningProcess, isRunning } from '../../src/embedded/running-process.ts';
 import { scratchFolders } from '../support/scratch-folder.ts';
 
 const ignoreReports = () => undefined;
+const onLinux = process.platform === 'linux' ? it : it.skip;
 const asRoot = process.getuid?.() === 0 ? it : it.skip;
 
 async function query(url: string, sql: string): Promise<unknown[]> {
@@ -121,6 +123,44 @@ describe('startEmbeddedPostgres', () => {
     } finally {
       bystander.kill('SIGKILL');
     }
+  });
+
+  it('starts over a pid file whose pid is that of a dead process nobody has asked about', async () => {
+    const dataDir = await makeFolder();
+    await (await start(dataDir)).stop();
+    running.splice(0);
+    // The shell's child ends; the program that takes the shell's place never asks how.
+    const negligent = spawn('/bin/sh', ['-c', 'true & echo $!; exec sleep 60']);
+    const [line] = (await once(negligent.stdout, 'data')) as [Buffer];
+    const zombiePid = Number(line.toString());
+    const pidFile = join(dataDir, 'postgres', 'home', 'cluster', 'postmaster.pid');
+    await writeFile(pidFile, `${zombiePid}\n/elsewhere\n1700000000\n5432\n\n127.0.0.1\n  1 1\nready\n`);
+    try {
+      expect(() => process.kill(zombiePid, 0)).not.toThrow();
+      const { url } = await start(dataDir);
+      expect(await query(url, 'select 1 as one')).toEqual([{ one: 1 }]);
+    } finally {
+      negligent.kill('SIGKILL');
+    }
+  });
+
+  onLinux('ends what outlives a killed server and still holds its memory', async () => {
+    const dataDir = await makeFolder();
+    const killed = await start(dataDir, { durability: 'full' });
+    running.splice(0);
+    await query(killed.url, "create table redeemed as select '4711'::text as code");
+    const cluster = join(dataDir, 'postgres', 'home', 'cluster');
+    const worker = (await findProcessesWorkingIn(cluster, 'postgres')).find(({ commandLine }) =>
+      commandLine.includes('walwriter'),
+    )!;
+    // Held, so that it cannot notice the end of its server, as one deep in a long computation does not.
+    process.kill(worker.pid, 'SIGSTOP');
+    process.kill(killed.pid, 'SIGKILL');
+    await killed.stop();
+    expect(await isRunning(worker)).toBe(true);
+    const { url } = await start(dataDir, { durability: 'full' });
+    expect(await query(url, 'select code from redeemed')).toEqual([{ code: '4711' }]);
+    expect(await isRunning(worker)).toBe(false);
   });
 
   it('begins anew where an earlier creation was cut short', async () => {

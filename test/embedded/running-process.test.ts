@@ -3,7 +3,12 @@ import { once } from 'node:events';
 
 import { afterEach, describe, expect, it } from '@jest/globals';
 
-import { findRunningProcess, stopLeftoverProcess } from '../../src/embedded/running-process.ts';
+import {
+  findProcessesByCommandLine,
+  findRunningProcess,
+  isRunning,
+  stopLeftoverProcess,
+} from '../../src/embedded/running-process.ts';
 
 const children: ChildProcess[] = [];
 
@@ -33,29 +38,43 @@ describe('findRunningProcess', () => {
   });
 });
 
-describe('stopLeftoverProcess', () => {
-  it('leaves a process alone whose command line is another', async () => {
+describe('findProcessesByCommandLine', () => {
+  it('finds those that name the text, and no other', async () => {
     const pid = await startProcess('server-of-folder-a', ':');
-    const stopped = await stopLeftoverProcess(pid, 'server-of-folder-b', [
-      { signal: 'SIGKILL', waitMs: 1000 },
-    ]);
-    expect(stopped).toBe(false);
+    await startProcess('server-of-folder-b', ':');
+    const found = await findProcessesByCommandLine('server-of-folder-a');
+    expect(found.map((each) => each.pid)).toEqual([pid]);
+  });
+});
+
+describe('isRunning', () => {
+  it('does not take another process for the recorded one because it has its pid', async () => {
+    const running = await findRunningProcess(process.pid);
+    expect(await isRunning(running!)).toBe(true);
+    expect(await isRunning({ pid: process.pid, startedAt: 'another time' })).toBe(false);
+  });
+});
+
+describe('stopLeftoverProcess', () => {
+  it('leaves a process alone that only has the pid', async () => {
+    const pid = await startProcess('bystander', ':');
+    await stopLeftoverProcess({ pid, startedAt: 'another time' }, [{ signal: 'SIGKILL', waitMs: 1000 }]);
     expect(await findRunningProcess(pid)).not.toBeNull();
   });
 
   it('goes on to the next signal when the first is ignored', async () => {
     const pid = await startProcess('server-of-folder-c', 'trap "" TERM');
-    const stopped = await stopLeftoverProcess(pid, 'server-of-folder-c', [
+    await stopLeftoverProcess((await findRunningProcess(pid))!, [
       { signal: 'SIGTERM', waitMs: 200 },
       { signal: 'SIGKILL', waitMs: 5000 },
     ]);
-    expect(stopped).toBe(true);
     expect(await findRunningProcess(pid)).toBeNull();
   });
 
   it('says so when the process survives every signal', async () => {
     const pid = await startProcess('server-of-folder-d', 'trap "" TERM');
-    const stopping = stopLeftoverProcess(pid, 'server-of-folder-d', [{ signal: 'SIGTERM', waitMs: 100 }]);
+    const leftover = (await findRunningProcess(pid))!;
+    const stopping = stopLeftoverProcess(leftover, [{ signal: 'SIGTERM', waitMs: 100 }]);
     await expect(stopping).rejects.toThrow(`process ${pid}`);
   });
 });

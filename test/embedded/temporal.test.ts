@@ -1,6 +1,6 @@
 import { createServer } from 'node:net';
 import { join } from 'node:path';
-import { writeFile } from 'node:fs/promises';
+import { mkdir, readdir, writeFile } from 'node:fs/promises';
 
 import { afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { Client, Connection } from '@temporalio/client';
@@ -51,6 +51,19 @@ describe('startEmbeddedTemporal', () => {
     running.push(temporal);
     return temporal;
   }
+
+  it('begins anew where its very first start was cut short, and keeps the file of one that served', async () => {
+    const dataDir = await makeFolder();
+    const folder = join(dataDir, 'temporal');
+    await mkdir(folder);
+    await writeFile(join(folder, 'temporal.sqlite'), '');
+    await writeFile(join(folder, 'temporal.sqlite.incomplete'), '');
+    const { address } = await start(dataDir);
+    await withClient(address, (client) =>
+      client.workflow.start('Waiting', { taskQueue: 'nobody', workflowId: 'waiting-1' }),
+    );
+    expect(await readdir(folder)).not.toContain('temporal.sqlite.incomplete');
+  });
 
   it('keeps workflows for the next start, and serves its UI', async () => {
     const dataDir = await makeFolder();

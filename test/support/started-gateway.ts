@@ -28,8 +28,10 @@ export class GatewayProcess {
   readonly exit: Promise<GatewayExit>;
   readonly #chunks: Buffer[] = [];
 
-  constructor(env: Readonly<Record<string, string>>) {
-    this.child = spawn(process.execPath, [MAIN, 'start'], {
+  /** @param launch what runs `start`: a program and its arguments, with `start`'s own behind them */
+  constructor(env: Readonly<Record<string, string>>, launch: readonly string[] = []) {
+    const [program = process.execPath, ...args] = [...launch, process.execPath, MAIN, 'start'];
+    this.child = spawn(program, args, {
       env: { ...machineEnvironment(), LOG_FORMAT: 'json', ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
@@ -146,13 +148,17 @@ export class StartedGateway {
 export async function startGateway(
   dataDir: string,
   env: Readonly<Record<string, string>> = {},
+  launch: readonly string[] = [],
 ): Promise<StartedGateway> {
-  const gateway = new GatewayProcess({
-    PORT: String(await findFreePort(0)),
-    METRICS_PORT: String(await findFreePort(0)),
-    ...env,
-    DATA_DIR: dataDir,
-  });
+  const gateway = new GatewayProcess(
+    {
+      PORT: String(await findFreePort(0)),
+      METRICS_PORT: String(await findFreePort(0)),
+      ...env,
+      DATA_DIR: dataDir,
+    },
+    launch,
+  );
   await eventually(() => {
     if (!gateway.hasExited) return /^ready /m.test(gateway.output);
     throw new Error(`start ended:\n${tail(gateway.output)}`);
