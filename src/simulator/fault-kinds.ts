@@ -27,8 +27,7 @@ interface FaultKindDefinition {
   action: FaultAction;
   scope: FaultScope;
   /**
-   * Left out of seeded plans unless named: after it the truth cannot be told, or is long in coming, or it hits calls
-   * beside its own, or it belongs to a question of its own.
+   * Left out of seeded plans unless named: after it the truth cannot be told, or it hits calls beside its own.
    */
   isOnlyByName?: true;
 }
@@ -60,7 +59,7 @@ export const faultKinds = {
   'cut-after-effect': done('cut', 'any'),
   'cut-mid-answer': done('cut_mid_answer', 'any'),
   // The client knows at once that it lost its call, and the call has its effect long after that.
-  'late-effect-after-cut': onlyByName(done('cut_early', 'effect')),
+  'late-effect-after-cut': done('cut_early', 'effect'),
   'refuse-connections': onlyByName(none('refuse_connections', 'any')),
   // Something between Douyin and the client answers, or Douyin's answer is not what it should be.
   'http-5xx-before-effect': none('replace_http', 'any'),
@@ -88,10 +87,10 @@ export const faultKinds = {
   'quota-used-up': none('replace_code', 'life'),
   'ip-not-listed': none('replace_code', 'life'),
   'permission-missing': none('replace_code', 'life'),
-  'token-too-frequent': onlyByName(none('replace_code', 'token')),
+  'token-too-frequent': none('replace_code', 'token'),
   // How this call spells what it refuses, whatever the settings say.
-  'refusal-as-item': onlyByName(done('bend_handler', 'verify')),
-  'refusal-as-error-code': onlyByName(done('bend_handler', 'verify')),
+  'refusal-as-item': done('bend_handler', 'verify'),
+  'refusal-as-error-code': done('bend_handler', 'verify'),
   'token-expired': none('end_tokens', 'life'),
   'token-invalid': none('end_tokens', 'life'),
   // The effect took place and the answer is Douyin's, but something in it is odd, missing or about something else.
@@ -102,8 +101,8 @@ export const faultKinds = {
   'data-code-null': done('bend_body', 'life'),
   'extra-code-absent': done('bend_body', 'life'),
   'extra-absent': done('bend_body', 'life'),
-  'extra-now-milliseconds': onlyByName(done('bend_body', 'life')),
-  'extra-now-absent': onlyByName(done('bend_body', 'life')),
+  'extra-now-milliseconds': done('bend_body', 'life'),
+  'extra-now-absent': done('bend_body', 'life'),
   'times-in-milliseconds': done('bend_body', 'life'),
   'ids-empty': done('bend_body', 'life'),
   'amounts-empty': onlyByName(done('bend_body', 'life')),
@@ -118,11 +117,11 @@ export const faultKinds = {
   'results-fewer-after-effect': done('bend_body', 'items'),
   'results-reordered': done('bend_body', 'items'),
   'results-as-text': done('bend_body', 'items'),
-  'items-unlisted-before-effect': onlyByName(none('bend_body', 'items')),
-  'items-unlisted-after-effect': onlyByName(done('bend_body', 'items')),
-  'items-unreadable-before-effect': onlyByName(none('bend_body', 'items')),
-  'items-unreadable-after-effect': onlyByName(done('bend_body', 'items')),
-  'items-partly-unreadable-after-effect': onlyByName(done('bend_body', 'items')),
+  'items-unlisted-before-effect': none('bend_body', 'items'),
+  'items-unlisted-after-effect': done('bend_body', 'items'),
+  'items-unreadable-before-effect': none('bend_body', 'items'),
+  'items-unreadable-after-effect': done('bend_body', 'items'),
+  'items-partly-unreadable-after-effect': done('bend_body', 'items'),
   'items-refused': done('bend_handler', 'verify'),
   'items-partly-refused': done('bend_handler', 'verify'),
   'items-refused-after-effect': onlyByName(done('bend_body', 'items')),

@@ -47,7 +47,7 @@ export function drawReadings(seed: string): SettingsChange {
     ...pick('cancelTokenWindowMs', 60 * MINUTE_MS, MINUTE_MS, 0),
     ...pick('cancelTokenPerStore', 'accepted', 'ignored', 'refused'),
     ...pick('plainCodeLists', 'order', 'coupon'),
-    ...pick('subOrders', 'per_coupon', 'total', 'absent'),
+    ...pick('subOrders', 'per_coupon', 'repeated', 'total', 'absent'),
     ...pick('certificateAmount', 'present', 'present', 'absent'),
   };
 }

@@ -70,7 +70,7 @@ describe('GET /goodlife/v1/trade/order/query/', () => {
     });
   });
 
-  it('splits its amounts into one part per coupon, one for all, or none', async () => {
+  it('splits its amounts into one part per coupon, two, one for all, or none', async () => {
     const { simulator, douyin } = await start();
     const { state } = simulator;
     const order = state.createOrder({ coupons: 2, payAmountsFen: [5000, 6000], receiptAmountFen: 4500 });
@@ -84,6 +84,15 @@ describe('GET /goodlife/v1/trade/order/query/', () => {
       sub_order_amount_infos: [
         { sub_order_id: items[0], pay_amount: '5000', receipt_amount: '4500', discount_amount: '4900' },
         { sub_order_id: items[1], pay_amount: '6000', receipt_amount: '4500', discount_amount: '3900' },
+      ],
+    });
+    state.changeSettings({ subOrders: 'repeated' });
+    expect(await ask()).toMatchObject({
+      sub_order_amount_infos: [
+        { sub_order_id: items[0], sub_order_type: 100, pay_amount: '5000' },
+        { sub_order_id: items[0], sub_order_type: 3, pay_amount: '100' },
+        { sub_order_id: items[1], sub_order_type: 100, pay_amount: '6000' },
+        { sub_order_id: items[1], sub_order_type: 3, pay_amount: '100' },
       ],
     });
     state.changeSettings({ subOrders: 'total' });

@@ -25,6 +25,7 @@ const ORDER_TYPE = {
 } as const;
 // Not in Douyin's own documentation; see docs/simulator.md.
 const ORDER_STATUS = { unpaid: 100, closed: 101, toBeUsed: 201, done: 1 } as const;
+const SERVICE_FEE = { originalFen: 100, payFen: 100, receiptFen: 100 };
 const ITEM_STATUS = { toBeUsed: 200, verified: 100, refunded: 301 } as const;
 
 export const orderQueryEndpoint = lifeEndpoint({
@@ -152,6 +153,12 @@ function subOrdersJson(world: World, order: Order, total: CouponAmounts): JsonOb
   switch (world.settings.subOrders) {
     case 'per_coupon':
       return order.coupons.map((coupon) => subOrderJson(coupon.orderItemId, couponAmounts(coupon)));
+    case 'repeated':
+      // A service part beside the goods, under the coupon's own id: neither is the coupon's amount for certain.
+      return order.coupons.flatMap((coupon) => [
+        subOrderJson(coupon.orderItemId, couponAmounts(coupon)),
+        { ...subOrderJson(coupon.orderItemId, SERVICE_FEE), sub_order_type: 3 },
+      ]);
     case 'total':
       return [subOrderJson(world.ids.subOrderId(order.index), total)];
     case 'absent':
