@@ -66,7 +66,7 @@ describe('lookUpVerification', () => {
   it.each<[string, FaultInput]>([
     ['get is away', { kind: 'http-5xx-before-effect', endpoints: ['get'] }],
     ['get is refused', { kind: 'permission-missing', endpoints: ['get'] }],
-    ['get does not tell Douyin’s time', { kind: 'extra-absent', endpoints: ['get'] }],
+    ['get does not tell Douyin’s time', { kind: 'extra-and-date-absent', endpoints: ['get'] }],
     ['get answers for another coupon', { kind: 'answer-for-another-certificate', endpoints: ['get'] }],
     ['the records are away', { kind: 'http-5xx-before-effect', endpoints: ['verify_record'] }],
     ['the records are refused', { kind: 'permission-missing', endpoints: ['verify_record'] }],
