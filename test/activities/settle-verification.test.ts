@@ -75,7 +75,9 @@ describe('lookUpVerification', () => {
     const { key, coupon } = await unknown('cut-before-effect');
     bench.state.useCouponAtTill(coupon.certificateId, { poiId: OTHER_STORE });
     bench.state.addFault({ ...fault, count: 'always' });
+    bench.state.changeSettings({ dateHeader: 'absent' });
     expect(await lookUp(key)).toMatchObject({ state: 'unknown' });
+    bench.state.changeSettings({ dateHeader: 'douyin' });
     bench.state.clearFaults();
     expect(await lookUp(key)).toMatchObject({ verifyStatus: 'failed', errorCode: 1208 });
   });
