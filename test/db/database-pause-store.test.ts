@@ -13,6 +13,13 @@ describePauseStore('the table douyin_pauses', () => {
   const open = () => createDatabasePauseStore(database.orm);
   return Promise.resolve({
     stores: [open(), open()] as const,
+    elapse: async (durationMs: number) => {
+      await database.orm.em
+        .fork()
+        .execute(`update douyin_pauses set paused_until = paused_until - ? * interval '1 millisecond'`, [
+          durationMs,
+        ]);
+    },
     close: async () => {
       await database.orm.em.fork().execute('delete from douyin_pauses');
     },

@@ -16,7 +16,17 @@ const box = createSecretBox([randomBytes(32).toString('base64')]);
 describeTokenStore('the table access_tokens', () => {
   const clientKey = randomBytes(6).toString('hex');
   const open = () => createDatabaseTokenStore(database.orm, box, clientKey);
-  return Promise.resolve({ stores: [open(), open()] as const, close: () => Promise.resolve() });
+  return Promise.resolve({
+    stores: [open(), open()] as const,
+    elapse: async (durationMs: number) => {
+      await database.orm.em
+        .fork()
+        .execute(`update access_tokens set lease_until = lease_until - ? * interval '1 millisecond'`, [
+          durationMs,
+        ]);
+    },
+    close: () => Promise.resolve(),
+  });
 });
 
 describe('the table access_tokens', () => {

@@ -5,6 +5,10 @@ describeTokenStore('InMemoryTokenStore', () => {
   const row = new InMemoryTokenRow();
   return Promise.resolve({
     stores: [new InMemoryTokenStore(row), new InMemoryTokenStore(row)],
+    elapse: (durationMs: number) => {
+      if (row.lease) row.lease = { ...row.lease, untilMs: row.lease.untilMs - durationMs };
+      return Promise.resolve();
+    },
     close: () => Promise.resolve(),
   });
 });

@@ -63,7 +63,7 @@ export const DATABASE_BUGS: readonly Mutant[] = [
     'a walk by cursor skips rows of the same moment',
     REPORTS,
     "'(v.created_at, v.id) < (?::timestamptz, ?::bigint)'",
-    "'(v.created_at, -1) < (?::timestamptz, least(?::bigint, 0))'",
+    "'v.created_at < ?::timestamptz and ?::bigint > 0'",
   ),
   mutantOf(
     REPORT_TESTS,
@@ -138,7 +138,7 @@ export const DATABASE_BUGS: readonly Mutant[] = [
     'when held.paused_until > clock_timestamp() then held.length_ms * 2\n',
   ),
   mutantOf(
-    ['test/config/', 'test/http/internal/app-secrets.test.ts', 'test/http/contract-table.test.ts'],
+    ['test/services/secret-box.test.ts'],
     'a sealed value opens for another purpose',
     BOX,
     `      const decipher = createDecipheriv('aes-256-gcm', key, sealed.subarray(0, NONCE_BYTES))
