@@ -3,12 +3,12 @@ import { type InMemoryPause, InMemoryPauseStore } from './in-memory-pause-store.
 
 describePauseStore('pauses in memory', () => {
   const pauses = new Map<string, InMemoryPause>();
-  let elapsedMs = 0;
-  const open = () => new InMemoryPauseStore(pauses, () => performance.now() + elapsedMs);
+  let nowMs = 0;
+  const open = () => new InMemoryPauseStore(pauses, () => nowMs);
   return Promise.resolve({
     stores: [open(), open()] as const,
     elapse: (durationMs: number) => {
-      elapsedMs += durationMs;
+      nowMs += durationMs;
       return Promise.resolve();
     },
     close: () => Promise.resolve(),
