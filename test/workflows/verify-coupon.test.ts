@@ -48,7 +48,7 @@ describe('VerifyCoupon', () => {
       expect(await readVerification(harness, verification.id)).toMatchObject({
         enrichmentStatus: 'success',
         couponStatus: 'USED',
-        orderStatus: 201,
+        orderStatus: 1,
         payAmount: order.payAmountFen,
       });
     });
