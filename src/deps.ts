@@ -97,6 +97,7 @@ export async function openCore(config: Config, logger: Logger): Promise<Core> {
   const douyin = new HttpDouyin({
     baseUrl: config.douyin.baseUrl,
     accountId: config.douyin.accountId,
+    sendsAccountId: config.douyin.sendsAccountId,
     timeoutMs: config.douyin.timeoutMs,
     tokens: accessTokens,
     // A request makes one call at a time, and prepares come beside verifications: the till's calls find a connection

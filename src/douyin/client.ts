@@ -61,6 +61,8 @@ export interface HttpDouyinOptions extends ApiConnectionOptions {
   /** Without one, calls are neither paced nor held back. */
   readonly budget?: CallBudget;
   readonly onCall?: (call: DouyinCall) => void;
+  /** Whether prepare and verify name the merchant's root account too, as cloud chains (云连锁) need it. */
+  readonly sendsAccountId?: boolean;
   /** What `mustStartBy` of a verify is measured by; `performance.now()` unless given. */
   readonly monotonicMs?: () => number;
 }
@@ -220,6 +222,7 @@ export class HttpDouyin implements Douyin {
       verify_token: input.douyinVerifyToken,
       poi_id: input.poiId,
       encrypted_codes: [input.encryptedCode],
+      ...this.#namedAccount(),
     });
     const { attempt, mustStartBy = Infinity } = input;
     const mayStart = (): boolean => this.#monotonicMs() <= mustStartBy;
@@ -270,12 +273,21 @@ export class HttpDouyin implements Douyin {
     const isPlainCode = 'code' in by;
     return askHarmless(this.#connection, this.#options.logger, {
       endpoint: 'prepare',
-      query: { ...(isPlainCode ? { code: by.code } : { encrypted_data: by.encryptedData }), poi_id: poiId },
+      query: {
+        ...(isPlainCode ? { code: by.code } : { encrypted_data: by.encryptedData }),
+        poi_id: poiId,
+        ...this.#namedAccount(),
+      },
       // A plain code is what the cashier typed or scanned: if Douyin cannot read it, it is not the gateway's fault.
       ends: isPlainCode ? { ...PREPARE_ENDS, bad_request: 'refused' } : PREPARE_ENDS,
       signal,
       onTooFrequent: this.#tooFrequent('prepare', 'prepare'),
     });
+  }
+
+  #namedAccount(): { account_id?: string } {
+    const { sendsAccountId = false, accountId } = this.#options;
+    return sendsAccountId ? { account_id: accountId } : {};
   }
 
   /** @returns null if Douyin knows no such thing */

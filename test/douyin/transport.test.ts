@@ -308,6 +308,7 @@ describe('what is sent', () => {
   async function requestOf(
     call: (douyin: HttpDouyin) => Promise<unknown>,
     path = '',
+    more: Partial<HttpDouyinOptions> = {},
   ): Promise<{ request: IncomingMessage; body: string }> {
     const seen: { request: IncomingMessage; body: string }[] = [];
     const server = cleaned(
@@ -320,7 +321,7 @@ describe('what is sent', () => {
         });
       }),
     );
-    await call(clientOn(server.url + path)).catch(() => undefined);
+    await call(clientOn(server.url + path, more)).catch(() => undefined);
     const [first] = seen;
     if (!first) throw new Error('nothing was sent');
     return first;
@@ -340,6 +341,23 @@ describe('what is sent', () => {
       poi_id: VERIFY.poiId,
       encrypted_codes: [ENCRYPTED_CODE],
     });
+  });
+
+  it('names the merchant in prepare and verify for a cloud chain, alike on a repeat', async () => {
+    const chain = { sendsAccountId: true };
+    for (const attempt of ['first', 'repeat'] as const) {
+      const { body } = await requestOf((douyin) => douyin.verify({ ...VERIFY, attempt }), '', chain);
+      expect(JSON.parse(body)).toEqual({
+        verify_token: VERIFY.douyinVerifyToken,
+        poi_id: VERIFY.poiId,
+        encrypted_codes: [ENCRYPTED_CODE],
+        account_id: '7126518000000000001',
+      });
+    }
+    const { request } = await requestOf((douyin) => douyin.prepare({ code: '1' }, '7'), '', chain);
+    expect(request.url).toBe(
+      '/goodlife/v1/fulfilment/certificate/prepare/?code=1&poi_id=7&account_id=7126518000000000001',
+    );
   });
 
   it('encodes each value exactly once', async () => {
