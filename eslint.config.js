@@ -1,162 +1,25 @@
-// Lint rules: who may import whom (docs/architecture.md), no floating promises, no cycles.
+// Lint rules: who may import whom (import-rules.ts), no floating promises, no cycles.
 import { createTypeScriptImportResolver } from 'eslint-import-resolver-typescript';
 import importX from 'eslint-plugin-import-x';
 import tseslint from 'typescript-eslint';
+import { FORBIDDEN_PACKAGES, MAY_IMPORT } from './import-rules.ts';
 
-/** One zone per row of the dependency table: files under `target` may not import from `from`, except the listed. */
-const zone = (target, from, except = []) => ({
-  target: `./${target}`,
-  from: from.map((folder) => `./${folder}`),
-  ...(except.length ? { except } : {}),
-  message: `docs/architecture.md says what ${target} may import.`,
-});
-
-const roots = ['src/main.ts', 'src/commands', 'src/deps.ts', 'src/config.ts', 'test', 'bench', 'clients'];
-const zones = [
-  zone('src/domain', [
-    'src/ports',
-    'src/services',
-    'src/douyin',
-    'src/db',
-    'src/temporal',
-    'src/http',
-    'src/simulator',
-    'src/embedded',
-    'src/observability',
-    'workflows',
-    'activities',
-    'migrations',
-    'node_modules',
-    ...roots,
-  ]),
-  zone('src/ports', [
-    'src/services',
-    'src/douyin',
-    'src/db',
-    'src/temporal',
-    'src/http',
-    'src/simulator',
-    'src/embedded',
-    'workflows',
-    'activities',
-    'migrations',
-    ...roots,
-  ]),
-  zone('src/services', [
-    'src/douyin',
-    'src/temporal',
-    'src/http',
-    'src/simulator',
-    'src/embedded',
-    'workflows',
-    'activities',
-    'migrations',
-    'node_modules/koa',
-    'node_modules/@temporalio',
-    ...roots,
-  ]),
-  zone('src/douyin', [
-    'src/services',
-    'src/db',
-    'src/temporal',
-    'src/http',
-    'src/simulator',
-    'src/embedded',
-    'workflows',
-    'activities',
-    'migrations',
-    ...roots,
-  ]),
-  zone('src/db', [
-    'src/services',
-    'src/douyin',
-    'src/temporal',
-    'src/http',
-    'src/simulator',
-    'src/embedded',
-    'workflows',
-    'activities',
-    ...roots,
-  ]),
-  zone('src/temporal', [
-    'src/services',
-    'src/douyin',
-    'src/db',
-    'src/http',
-    'src/simulator',
-    'src/embedded',
-    'activities',
-    'migrations',
-    ...roots,
-  ]),
-  zone('src/http', [
-    'src/db',
-    'src/douyin',
-    'src/temporal',
-    'src/simulator',
-    'src/embedded',
-    'workflows',
-    'activities',
-    'migrations',
-    ...roots,
-  ]),
-  ...['src/simulator', 'src/embedded'].map((folder) =>
-    zone(folder, [
-      'src/domain',
-      'src/ports',
-      'src/services',
-      'src/douyin',
-      'src/db',
-      'src/temporal',
-      'src/http',
-      'src/observability',
-      'workflows',
-      'activities',
-      'migrations',
-      ...roots,
-    ]),
+/** Files under a part may import only itself, what its row lists, and packages. */
+const partZones = Object.entries(MAY_IMPORT).map(([part, allowed]) => ({
+  target: `./${part}`,
+  from: '.',
+  except: [part, ...allowed, 'node_modules'].map((path) => `./${path}`),
+  message: `import-rules.ts says what ${part} may import.`,
+}));
+const packageZones = Object.entries(FORBIDDEN_PACKAGES).map(([part, packages]) => ({
+  target: `./${part}`,
+  // Where a package brings no types of its own, its import is resolved to its types.
+  from: packages.flatMap((name) =>
+    name === '' ? ['./node_modules'] : [`./node_modules/${name}`, `./node_modules/@types/${name}`],
   ),
-  zone('src/observability', [
-    'src/domain',
-    'src/ports',
-    'src/services',
-    'src/douyin',
-    'src/db',
-    'src/temporal',
-    'src/http',
-    'src/simulator',
-    'src/embedded',
-    'workflows',
-    'activities',
-    'migrations',
-    ...roots,
-  ]),
-  zone('workflows', [
-    'src/ports',
-    'src/services',
-    'src/douyin',
-    'src/db',
-    'src/temporal',
-    'src/http',
-    'src/simulator',
-    'src/embedded',
-    'src/observability',
-    'migrations',
-    ...roots,
-  ]),
-  zone('activities', [
-    'src/services',
-    'src/douyin',
-    'src/temporal',
-    'src/http',
-    'src/simulator',
-    'src/embedded',
-    'migrations',
-    ...roots,
-  ]),
-  zone('migrations', ['src', 'workflows', 'activities', 'test', 'bench', 'clients']),
-  zone('clients', ['src', 'workflows', 'activities', 'migrations', 'test', 'bench']),
-];
+  message: `import-rules.ts says which packages ${part} may not import.`,
+}));
+const zones = [...partZones, ...packageZones];
 
 export default tseslint.config(
   { ignores: ['node_modules/', '.data/', '.cache/', 'coverage/', 'clients/typescript/dist/'] },

@@ -2,7 +2,7 @@
 // Embedded parts under `start` fill the gaps by passing variables on; nothing else has a default address.
 import ipaddr from 'ipaddr.js';
 import { z } from 'zod';
-import { PUBLISHED_CALLS_PER_SECOND } from './douyin/call-budget.ts';
+import { PUBLISHED_CALLS_PER_SECOND } from './domain/douyin-quota.ts';
 import { Secret } from './observability/secret.ts';
 
 const LOOPBACK_HOST = '127.0.0.1';

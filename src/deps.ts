@@ -3,7 +3,6 @@ import type { MikroORM } from '@mikro-orm/postgresql';
 import type { ActivityDeps } from '../activities/deps.ts';
 import { createActivities } from '../activities/index.ts';
 import type { Activities } from '../activities/types.ts';
-import { shutDown } from './commands/process-context.ts';
 import type { Config } from './config.ts';
 import { createDatabasePauseStore } from './db/database-pause-store.ts';
 import { createDatabaseTokenStore } from './db/database-token-store.ts';
@@ -24,7 +23,8 @@ import type { VerificationResolver } from './ports/verification-runner.ts';
 import { createSecretBox } from './secret-box.ts';
 import { connectTemporal, type TemporalConnection } from './temporal/connection.ts';
 import { createEnrichmentRunner } from './temporal/workflow-enrichment-runner.ts';
-import { createVerdictBoard } from './temporal/verdict-board.ts';
+import { createVerdictBoard } from './verdict-board.ts';
+import { shutDown } from './timing/shut-down.ts';
 import {
   createVerificationResolver,
   createVerificationRunner,

@@ -1,47 +1,25 @@
 // `api`: serves HTTP, and runs the verifications it accepts on the same connection to Temporal.
 import type { Server } from 'node:http';
-import { loadConfig } from '../config.ts';
-import { type Gateway, openGateway } from '../deps.ts';
+import type { Gateway } from '../deps.ts';
 import { createApp } from '../http/app.ts';
 import { createHttpServer } from '../http/server.ts';
 import type { Listener } from '../http/surfaces.ts';
-import { createLogger } from '../observability/logger.ts';
 import { serveMetrics } from '../observability/metrics.ts';
-import { checkTemporal, installTemporalRuntime } from '../temporal/connection.ts';
-import { bundleWorkflows, startVerifyWorker } from '../temporal/workers.ts';
+import { checkTemporal } from '../temporal/connection.ts';
+import { startVerifyWorker } from '../temporal/workers.ts';
 import { VERSION } from '../version.ts';
-import {
-  openPatiently,
-  type ProcessContext,
-  reportReady,
-  shutDown,
-  untilStopped,
-} from './process-context.ts';
-import { refusePendingMigrations } from './pending-migrations.ts';
+import { CLOSE_MS, closeServer, openGatewayProcess, serveUntilStopped } from './gateway-process.ts';
+import { type ProcessContext, reportReady } from './process-context.ts';
 
 const HEALTH_TIMEOUT_MS = 1500;
-const WORKER_STOP_MS = 25_000;
-const CLOSE_MS = 5000;
 
 export async function run(context: ProcessContext): Promise<void> {
-  const config = loadConfig(context.env);
-  const logger = createLogger({ ...config.log, process: 'api' });
-  installTemporalRuntime(logger);
-  const gateway = await openPatiently(
-    'the database or Temporal',
-    () => openGateway(config, logger),
-    logger,
-    context.stop,
-  );
-  await refusePendingMigrations(gateway.orm, logger, context.stop);
-  const workflowBundle = await bundleWorkflows(logger);
-  const { activities } = gateway;
+  const opened = await openGatewayProcess(context, 'api');
+  const { config, logger, gateway, workflowBundle, patiently } = opened;
+  const { activities, temporal } = gateway;
   const { maxInFlight } = config.verification;
-  const worker = await openPatiently(
-    'Temporal',
-    () => startVerifyWorker(gateway.temporal, { workflowBundle, activities, maxInFlight }),
-    logger,
-    context.stop,
+  const worker = await patiently(() =>
+    startVerifyWorker(temporal, { workflowBundle, activities, maxInFlight }),
   );
   const httpDeps = httpDepsOf(gateway, context.stop);
   const { host, port, metricsPort, internalListener } = config.http;
@@ -59,25 +37,12 @@ export async function run(context: ProcessContext): Promise<void> {
   const url = await serve(internalListener ? 'public' : 'all', { host, port });
   reportReady({ url, internalUrl: internalUrl ?? url });
 
-  const failure = await Promise.race([
-    untilStopped(context.stop).then(() => null),
-    worker.ended.then(
-      () => new Error('The verify worker ended by itself'),
-      (err: unknown) => err,
-    ),
-  ]);
-  if (failure) logger.fatal({ err: failure }, 'the verify worker failed');
-  await shutDown(logger, [
-    {
-      name: 'http',
-      timeoutMs: config.verification.budgetMs + CLOSE_MS,
-      run: () => Promise.all(servers.map(close)),
-    },
-    { name: 'worker', timeoutMs: WORKER_STOP_MS, run: () => worker.stop() },
-    { name: 'metrics', timeoutMs: CLOSE_MS, run: () => close(metricsServer) },
-    { name: 'connections', timeoutMs: CLOSE_MS, run: () => gateway.close() },
-  ]);
-  if (failure) throw new Error('The API process ended because its worker failed', { cause: failure });
+  const drainHttp = {
+    name: 'http',
+    timeoutMs: config.verification.budgetMs + CLOSE_MS,
+    run: () => Promise.all(servers.map(closeServer)),
+  };
+  await serveUntilStopped(opened, context.stop, [worker], { first: [drainHttp], metricsServer });
 }
 
 function httpDepsOf(gateway: Gateway, stop: AbortSignal): Parameters<typeof createApp>[0] {
@@ -114,13 +79,5 @@ async function listen(server: Server, host: string, port: number): Promise<void>
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(port, host, resolve);
-  });
-}
-
-/** Stops accepting and waits for the requests under way. */
-async function close(server: Server): Promise<void> {
-  await new Promise<void>((resolve) => {
-    server.close(() => resolve());
-    server.closeIdleConnections();
   });
 }

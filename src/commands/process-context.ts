@@ -1,4 +1,4 @@
-// What main.ts gives a command: its configuration, its log, and the signal to end. Also how a command waits and ends.
+// What main.ts gives a command: its configuration, its log, and the signal to end. Also how a command waits.
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from '../observability/logger.ts';
 
@@ -39,32 +39,6 @@ export async function openPatiently<T>(
       if (stop.aborted || performance.now() > giveUpAt) throw err;
       logger.warn({ err }, `${what} cannot be reached yet`);
       await delay(CONNECT_PAUSE_MS);
-    }
-  }
-}
-
-/** Runs the steps of an ordered shutdown; each is bounded, and a failing one does not keep the others from running. */
-export async function shutDown(
-  logger: Logger,
-  steps: readonly {
-    readonly name: string;
-    readonly timeoutMs: number;
-    readonly run: () => Promise<unknown>;
-  }[],
-): Promise<void> {
-  for (const step of steps) {
-    const bound = new AbortController();
-    try {
-      const finished = await Promise.race([
-        step.run().then(() => true),
-        delay(step.timeoutMs, false, { signal: bound.signal, ref: false }),
-      ]);
-      if (!finished)
-        logger.warn({ step: step.name, timeoutMs: step.timeoutMs }, 'a shutdown step took too long');
-    } catch (err) {
-      logger.error({ err, step: step.name }, 'a shutdown step failed');
-    } finally {
-      bound.abort();
     }
   }
 }

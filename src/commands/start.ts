@@ -13,11 +13,12 @@ import { findTemporalCli, prepareCacheFolder } from '../embedded/temporal-cli.ts
 import { createLogger, type Logger } from '../observability/logger.ts';
 import { SIMULATOR_DEFAULTS } from '../simulator/defaults.ts';
 import { type Simulator, startSimulator } from '../simulator/simulator.ts';
+import { shutDown } from '../timing/shut-down.ts';
 import { ensureDemo } from './demo.ts';
 import { type DataFolderHold, holdDataFolder } from './last-start.ts';
 import { ensureSecretsKey } from './local-secrets-key.ts';
 import { migrate } from './migrate.ts';
-import { type ProcessContext, shutDown, untilStopped } from './process-context.ts';
+import { type ProcessContext, untilStopped } from './process-context.ts';
 
 const SIMULATOR_PORT = 8090;
 const PORT_PATIENCE_MS = 5000;

@@ -1,5 +1,6 @@
 // The only way to the database: forks an EntityManager per call and hands out repositories. Queries are in repositories.
 import type { EntityManager, MikroORM } from '@mikro-orm/postgresql';
+import { withinTime } from '../timing/within-time.ts';
 import { DatabaseAwayError, toAppError } from './constraint-errors.ts';
 import { AppRepository } from './repositories/app.repository.ts';
 import { AuditLogRepository } from './repositories/audit-log.repository.ts';
@@ -46,27 +47,16 @@ export function createDatabase(orm: MikroORM): Database {
   return {
     run: (work, timeoutMs) => {
       const running = translate(() => work(repositoriesOf(orm.em.fork())));
-      return timeoutMs === undefined ? running : withinTime(timeoutMs, running);
+      return timeoutMs === undefined
+        ? running
+        : withinTime(
+            timeoutMs,
+            running,
+            () => new DatabaseAwayError(true, { internal: `no answer in ${timeoutMs} ms` }),
+          );
     },
     transaction: (work) => translate(() => orm.em.fork().transactional((em) => work(repositoriesOf(em)))),
   };
-}
-
-async function withinTime<T>(timeoutMs: number, running: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const tooLate = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(
-      () => reject(new DatabaseAwayError(true, { internal: `no answer in ${timeoutMs} ms` })),
-      timeoutMs,
-    );
-  });
-  // What outlives its time-out still ends, and its end is nobody's any more.
-  running.catch(() => undefined);
-  try {
-    return await Promise.race([running, tooLate]);
-  } finally {
-    clearTimeout(timer);
-  }
 }
 
 function repositoriesOf(em: EntityManager): Repositories {

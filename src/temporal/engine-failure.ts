@@ -1,5 +1,6 @@
 // What a failed call to Temporal means: did the engine certainly not take it, or may it have?
 import { isGrpcServiceError } from '@temporalio/client';
+import { withinTime } from '../timing/within-time.ts';
 
 /** gRPC codes with which the server says that it did nothing (https://grpc.io/docs/guides/status-codes/). */
 const REFUSALS = new Map<number, string>([
@@ -23,19 +24,10 @@ export class EngineTimeoutError extends Error {
 }
 
 /** Bounds a call by the wall clock: the native connection can neither be aborted nor trusted with deadlines. */
-export async function withinTime<T>(timeoutMs: number, call: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const timeout = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(
-      () => reject(new EngineTimeoutError(`Temporal did not answer in ${timeoutMs} ms`)),
-      timeoutMs,
-    );
-  });
-  // A call that outlives its time-out still ends, and its end is nobody's any more.
-  call.catch(() => undefined);
-  try {
-    return await Promise.race([call, timeout]);
-  } finally {
-    clearTimeout(timer);
-  }
+export function withinEngineTime<T>(timeoutMs: number, call: Promise<T>): Promise<T> {
+  return withinTime(
+    timeoutMs,
+    call,
+    () => new EngineTimeoutError(`Temporal did not answer in ${timeoutMs} ms`),
+  );
 }

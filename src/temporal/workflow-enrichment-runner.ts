@@ -13,7 +13,7 @@ import {
   WORKFLOW_TYPES,
 } from '../../workflows/contract.ts';
 import type { TemporalConnection } from './connection.ts';
-import { withinTime } from './engine-failure.ts';
+import { withinEngineTime } from './engine-failure.ts';
 
 const CALL_TIMEOUT_MS = 5000;
 
@@ -40,7 +40,7 @@ export function createEnrichmentRunner(
   return {
     async retryNow(input) {
       try {
-        await withinTime(
+        await withinEngineTime(
           CALL_TIMEOUT_MS,
           temporal.client.workflow.signalWithStart(WORKFLOW_TYPES.enrichOrder, {
             ...optionsOf(input),
@@ -57,7 +57,7 @@ export function createEnrichmentRunner(
     async ensureRunning(input, round) {
       if (await isRunning(temporal, verifyWorkflowId(input.verificationId, round))) return false;
       try {
-        await withinTime(
+        await withinEngineTime(
           CALL_TIMEOUT_MS,
           temporal.client.workflow.start(WORKFLOW_TYPES.enrichOrder, {
             ...optionsOf(input),
@@ -75,7 +75,7 @@ export function createEnrichmentRunner(
 
 async function isRunning(temporal: TemporalConnection, workflowId: string): Promise<boolean> {
   try {
-    const description = await withinTime(
+    const description = await withinEngineTime(
       CALL_TIMEOUT_MS,
       temporal.client.workflow.getHandle(workflowId).describe(),
     );

@@ -24,7 +24,7 @@ import {
   WORKFLOW_TYPES,
 } from '../../workflows/contract.ts';
 import type { TemporalConnection } from './connection.ts';
-import { isCertainRefusal, withinTime } from './engine-failure.ts';
+import { isCertainRefusal, withinEngineTime } from './engine-failure.ts';
 
 /** A worker killed in the middle of a step is taken over after this long. */
 const WORKFLOW_TASK_TIMEOUT = '5 seconds';
@@ -42,7 +42,7 @@ export function createVerificationRunner(
   return {
     async start(input, timeoutMs): Promise<RunStart> {
       try {
-        const handle = await withinTime(timeoutMs, startWorkflow(temporal, settings, input));
+        const handle = await withinEngineTime(timeoutMs, startWorkflow(temporal, settings, input));
         return { kind: 'started', here: handle.eagerlyStarted };
       } catch (cause) {
         if (cause instanceof WorkflowExecutionAlreadyStartedError) return { kind: 'already_running' };
@@ -60,7 +60,7 @@ export function createVerificationResolver(
   return {
     async resolve(run, decision) {
       try {
-        await withinTime(
+        await withinEngineTime(
           RESOLVE_TIMEOUT_MS,
           temporal.client.workflow.executeUpdateWithStart<Workflow, VerifyCouponResult, [ResolveInput]>(
             RESOLVE_UPDATE,

@@ -25,7 +25,7 @@ import { createSecretBox } from '../../src/secret-box.ts';
 import { createVerifierApp } from '../../src/services/create-verifier-app.ts';
 import type { SimulatorState } from '../../src/simulator/simulator.ts';
 import { SIMULATOR_DEFAULTS, startSimulator } from '../../src/simulator/simulator.ts';
-import { createVerdictBoard } from '../../src/temporal/verdict-board.ts';
+import { createVerdictBoard } from '../../src/verdict-board.ts';
 import type { VerificationKey } from '../../workflows/contract.ts';
 import { InMemoryTokenRow, InMemoryTokenStore } from '../douyin/in-memory-token-store.ts';
 import { createTestDatabase } from '../support/test-database.ts';

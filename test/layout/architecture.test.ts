@@ -1,10 +1,10 @@
-// docs/architecture.md against the disk and against the lint zones.
-import { execFileSync } from 'node:child_process';
+// docs/architecture.md against the disk and against the import rules.
 import { posix } from 'node:path';
 
 import { describe, expect, it } from '@jest/globals';
 
-import { FILES, readFile, ROOT } from './project-files.ts';
+import { MAY_IMPORT } from '../../import-rules.ts';
+import { FILES, readFile } from './project-files.ts';
 
 const PAGE = readFile('docs/architecture.md');
 
@@ -47,28 +47,6 @@ describe('the folder map of docs/architecture.md', () => {
   });
 });
 
-interface Zone {
-  readonly target: string;
-  readonly from: readonly string[];
-}
-
-/** Prints the zones of the lint rules; a process of its own loads ESLint's plugins several times faster than jest does. */
-const PRINT_ZONES = `
-  const { default: parts } = await import('./eslint.config.js');
-  const rules = parts.map((part) => part.rules?.['import-x/no-restricted-paths']).filter(Boolean);
-  console.log(JSON.stringify(rules.flatMap(([, options]) => options.zones)));
-`;
-
-/** The zones ESLint enforces, by their folder. */
-function lintZones(): ReadonlyMap<string, readonly string[]> {
-  const options = { cwd: ROOT, encoding: 'utf8' } as const;
-  const printed = execFileSync(process.execPath, ['--input-type=module', '--eval', PRINT_ZONES], options);
-  const zones = JSON.parse(printed) as readonly Zone[];
-  return new Map(zones.map(({ target, from }) => [strip(target), from.map(strip)]));
-}
-
-const strip = (path: string) => path.replace(/^\.\//, '');
-
 function tableRows(): ReadonlyMap<string, readonly string[]> {
   const table = /## 谁可以依赖谁[^]*?\n\n(\|[^]*?)\n\n/.exec(PAGE)?.[1] ?? '';
   const rows = table.split('\n').slice(2);
@@ -82,17 +60,7 @@ function tableRows(): ReadonlyMap<string, readonly string[]> {
 }
 
 describe('the dependency table of docs/architecture.md', () => {
-  const zones = lintZones();
-
-  it('has a row for each zone of the lint rules', () => {
-    expect(zones.size).toBeGreaterThan(10);
-    expect([...tableRows().keys()]).toEqual([...zones.keys()]);
-  });
-
-  it.each([...zones])('allows %s what the lint rules leave open, and no more', (folder, forbidden) => {
-    const isForbidden = (other: string) =>
-      forbidden.some((from) => other === from || other.startsWith(`${from}/`));
-    const open = [...zones.keys()].filter((other) => other !== folder && !isForbidden(other));
-    expect(tableRows().get(folder)?.toSorted()).toEqual(open.toSorted());
+  it('is import-rules.ts', () => {
+    expect([...tableRows()]).toEqual(Object.entries(MAY_IMPORT));
   });
 });

@@ -4,7 +4,8 @@
 import { createActivities } from '../../../activities/index.ts';
 import type { Activities } from '../../../activities/types.ts';
 import { type Database, DatabaseAwayError, type Repositories } from '../../../src/db/unit-of-work.ts';
-import { CallBudget, PUBLISHED_CALLS_PER_SECOND } from '../../../src/douyin/call-budget.ts';
+import { PUBLISHED_CALLS_PER_SECOND } from '../../../src/domain/douyin-quota.ts';
+import { CallBudget } from '../../../src/douyin/call-budget.ts';
 import { DouyinAccessTokens } from '../../../src/douyin/access-token.ts';
 import { HttpDouyin } from '../../../src/douyin/client.ts';
 import { MonotonicDouyinClock } from '../../../src/douyin/douyin-clock.ts';
@@ -16,7 +17,7 @@ import type { TokenStore } from '../../../src/ports/token-store.ts';
 import type { VerdictBoard } from '../../../src/ports/verdict-board.ts';
 import type { EnrichmentRunner, VerificationRunner } from '../../../src/ports/verification-runner.ts';
 import { SIMULATOR_DEFAULTS } from '../../../src/simulator/defaults.ts';
-import { createVerdictBoard } from '../../../src/temporal/verdict-board.ts';
+import { createVerdictBoard } from '../../../src/verdict-board.ts';
 import { type InMemoryPause, InMemoryPauseStore } from '../../douyin/in-memory-pause-store.ts';
 import { InMemoryTokenStore, type InMemoryTokenRow } from '../../douyin/in-memory-token-store.ts';
 import { scenes, type Stage } from './stage.ts';

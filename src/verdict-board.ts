@@ -1,6 +1,6 @@
 // The in-process verdict board: waiting requests by verification id. Bounded by the requests in flight.
-import type { Verification } from '../domain/verification.ts';
-import type { VerdictBoard } from '../ports/verdict-board.ts';
+import type { Verification } from './domain/verification.ts';
+import type { VerdictBoard } from './ports/verdict-board.ts';
 
 export function createVerdictBoard(): VerdictBoard {
   interface Watcher {
