@@ -81,7 +81,7 @@ describe('the lint rules', () => {
         PARTS.map((part) => [plantedAt(part), linesOf(['koa', '@temporalio/client', 'zod'])]),
       ),
     );
-  }, 120_000);
+  }, 240_000);
 
   it.each(PARTS)('find every import that %s may not have, and no other', (part) => {
     const isAllowed = (file: string) =>
