@@ -1,16 +1,23 @@
 // Builds the activities a worker runs. What each does is its own file's; here failures get their Temporal form.
 import { asyncLocalStorage } from '@temporalio/activity';
-import type { VerificationKey } from '../workflows/contract.ts';
+import type { Activities } from '../workflows/activities.ts';
+import type { ResolveInput, VerificationKey } from '../workflows/contract.ts';
 import type { ActivityDeps } from './deps.ts';
 import { toActivityFailure } from './failure.ts';
 import { fetchOrder, markEnrichmentStuck } from './fetch-order.ts';
+import { lookUpVerification } from './look-up.ts';
 import { prepareCoupon } from './prepare-coupon.ts';
 import { refreshAccessToken } from './refresh-access-token.ts';
+import { repeatVerify } from './repeat-verify.ts';
 import { resolveShortLink } from './resolve-short-link.ts';
-import { lookUpVerification, repeatVerification, resolveVerification } from './settle-verification.ts';
+import { resolveVerification } from './resolve-verification.ts';
+import { VerificationRun } from './run.ts';
+import { sendVerify } from './send-verify.ts';
 import { sweepStranded } from './sweep-stranded.ts';
-import type { Activities } from './types.ts';
-import { verifyCoupon } from './verify-coupon.ts';
+
+interface UpdateId {
+  readonly updateId: string;
+}
 
 /** How often a running activity says so: a worker that died is noticed by its silence, long before the time-out. */
 const HEARTBEAT_MS = 2000;
@@ -33,22 +40,26 @@ export function createActivities(deps: ActivityDeps): Activities {
         clearInterval(heartbeat);
       }
     };
-  /** A step that a request may be waiting for: it is told that its verification is being worked on. */
-  const tillStep = <Output>(
+  const step = <Input extends VerificationKey, Output>(
     name: string,
-    run: (deps: ActivityDeps, key: VerificationKey) => Promise<Output>,
-  ) =>
-    activity(name, (_deps, key: VerificationKey) => {
-      deps.board.begin(key.verificationId);
-      return run(deps, key);
+    run: (verification: VerificationRun, input: Input) => Promise<Output>,
+  ) => activity(name, (_deps, input: Input) => run(new VerificationRun(deps, input), input));
+  /** A step that a request may be waiting for: it is told that its verification is being worked on. */
+  const tillStep = <Output>(name: string, run: (verification: VerificationRun) => Promise<Output>) =>
+    step(name, (verification) => {
+      deps.board.begin(verification.key.id);
+      return run(verification);
     });
   return {
     resolveShortLink: tillStep('resolveShortLink', resolveShortLink),
     prepareCoupon: tillStep('prepareCoupon', prepareCoupon),
-    verifyCoupon: tillStep('verifyCoupon', verifyCoupon),
-    repeatVerification: activity('repeatVerification', repeatVerification),
-    lookUpVerification: activity('lookUpVerification', lookUpVerification),
-    resolveVerification: activity('resolveVerification', resolveVerification),
+    verifyCoupon: tillStep('verifyCoupon', sendVerify),
+    repeatVerification: step('repeatVerification', repeatVerify),
+    lookUpVerification: step('lookUpVerification', lookUpVerification),
+    resolveVerification: step(
+      'resolveVerification',
+      (run, input: ResolveInput & VerificationKey & UpdateId) => resolveVerification(run, input),
+    ),
     fetchOrder: activity('fetchOrder', fetchOrder),
     markEnrichmentStuck: activity('markEnrichmentStuck', markEnrichmentStuck),
     refreshAccessToken: activity<void, { refreshed: boolean; expiresAt: string }>(

@@ -1,218 +1,181 @@
 // Asks Douyin's reads (certificate get, verify records) what became of a verify, and stores what they prove.
-import { AppError } from '../src/domain/errors.ts';
 import type { CertificateUse, ShownCertificate } from '../src/domain/coupon.ts';
-import { ALREADY_VERIFIED } from '../src/domain/douyin-codes.ts';
+import { AppError } from '../src/domain/errors.ts';
+import type { OutcomeNote } from '../src/domain/outcome-notes.ts';
 import {
-  byDouyinClock,
+  firstSendByDouyin,
   judgeLookUp,
   type LookUpVerdict,
-  MAX_CLOCK_OFFSET_MS,
   nextSettlementStep,
-  otherStoresOfUses,
 } from '../src/domain/settlement.ts';
+import type { Settlement } from '../src/domain/verdict.ts';
 import type { Verification } from '../src/domain/verification.ts';
-import type { VerifyRecord } from '../src/ports/douyin.ts';
-import type { VerificationKey } from '../workflows/contract.ts';
-import type { ActivityDeps } from './deps.ts';
-import { settleSuccess } from './settle-success.ts';
-import { storePatiently } from './store-patiently.ts';
-import type { Closed, Unknown } from './types.ts';
-import { closeWith } from './verification-progress.ts';
+import type { Closed, Unknown } from '../workflows/activities.ts';
+import { closedProgress, describeOutcome, type VerificationRun } from './run.ts';
 
-/** An answer that took longer says too little of the clocks. */
-const MAX_ANSWER_MS = 5000;
 const MAX_RECORDS = 200;
 const MAX_OTHERS = 200;
-const MAX_OTHER_STORES = 3;
 const RECORDS_MARGIN_MS = 60_000;
 
-/** What the reads say of one verify, and which coupon they were about. */
-export interface LookedUp {
-  readonly verdict: LookUpVerdict;
-  readonly certificateId: string;
+/** The step of the workflow: looks, and marks the row unsettled if that does not decide. */
+export async function lookUpVerification(run: VerificationRun): Promise<Unknown | Closed> {
+  const row = await run.read();
+  if (!run.isOpen(row)) return closedProgress(row);
+  if (row.openSendCount === 0) {
+    return run.endNotAttempted({ reason: 'douyin.unavailable', douyin: null, relatedVerificationId: null });
+  }
+  const progress = await decideByLookUp(run, row);
+  if (progress.state === 'closed') return progress;
+  // After a refused repeat the coupon's state counts once the earlier sends have arrived: soon, without an operator.
+  const waitMs = progress.next === 'look_up' ? progress.waitMs : 0;
+  if (waitMs === 0) await markUnsettled(run, row);
+  return { ...progress, next: 'look_up', waitMs };
 }
 
-/** @returns `undecided` also when Douyin cannot be asked now, with the reason in words */
-export async function lookUp(deps: ActivityDeps, verification: Verification): Promise<LookedUp> {
-  let certificateId = verification.certificateId;
-  try {
-    const askedAt = deps.clock.now();
-    const certificate = await deps.douyin.getCertificate(verification.encryptedCode, 'look_up');
-    certificateId = certificate?.certificateId || certificateId;
-    const clockOffsetMs = measureClockOffset(certificate?.shownAt ?? null, askedAt, deps.clock.now());
-    if (clockOffsetMs !== null && Math.abs(clockOffsetMs) > MAX_CLOCK_OFFSET_MS) {
-      const seconds = Math.round(clockOffsetMs / 1000);
-      deps.logger.error(
-        { seconds },
-        'our clock and Douyin’s differ too much to judge what was redeemed when',
+/**
+ * Settles the verification if Douyin's reads decide it, and keeps what they say if not.
+ * @param row as it was before Douyin is asked: a refusal holds only if nothing was sent since
+ */
+export async function decideByLookUp(run: VerificationRun, row: Verification): Promise<Unknown | Closed> {
+  const { verdict, certificateId } = await lookUp(run, row);
+  switch (verdict.kind) {
+    case 'success':
+      return settle(run, row, {
+        verdict: 'success',
+        by: 'look_up',
+        redemption: {
+          verifyId: verdict.use.verifyId,
+          certificateId,
+          orderId: '',
+          originCode: '',
+          productId: '',
+          verifyTime: verdict.use.verifyTime,
+          recordsCount: (row.timesUsedBefore ?? 0) + 1,
+        },
+      });
+    case 'refused': {
+      const related =
+        verdict.reason === 'used_elsewhere'
+          ? await run.store((verifications) => verifications.findRelatedOnCoupon({ ...row, certificateId }))
+          : null;
+      const isRefusedByDouyin = row.lastOutcome === 'refused' && row.errorCode !== 0;
+      return settle(run, row, {
+        verdict: 'refused',
+        by: 'look_up',
+        reason: verdict.reason,
+        refusal: isRefusedByDouyin ? { errorCode: row.errorCode, description: row.errorDescription } : null,
+        relatedVerificationId: related?.id ?? null,
+        seen: row,
+      });
+    }
+    case 'undecided': {
+      const noted = await run.store((verifications) =>
+        verifications.noteLookUp(run.key, verdict.note, verdict.isUsedByAnother),
       );
-      return {
-        verdict: { kind: 'undecided', reason: `抖音的时钟比本机快 ${seconds} 秒，请校准本机时钟` },
-        certificateId,
-      };
+      return noted ? run.unknown(noted) : run.conclude(null);
     }
-    const inDouyinTime = (ours: Verification) => byDouyinClock(ours, clockOffsetMs ?? 0);
-    const sent = inDouyinTime(verification);
-    const recordedUses =
-      certificateId === ''
-        ? []
-        : await readRecordedUses(deps, { ...sent, certificateId }, certificate, clockOffsetMs !== null);
-    const isUsed = recordedUses.length > 0 || certificate?.lastUse || certificate?.uses.length;
-    if (clockOffsetMs === null && isUsed) {
-      return {
-        verdict: { kind: 'undecided', reason: '抖音没有及时告知它的时间，无法判断券是何时使用的' },
-        certificateId,
-      };
-    }
-    // Listed after every read: whoever made a use that they show had counted its send before.
-    const others = await deps.db.run((repositories) =>
-      repositories.verifications.listOthersOnCoupon({ ...verification, certificateId }, MAX_OTHERS),
-    );
-    const now = deps.clock.now();
-    const verdict = judgeLookUp(
-      sent,
-      {
-        certificate,
-        recordedUses,
-        claims: others.filter((other) => other.verifyStatus === 'success').map(inDouyinTime),
-        rivals: others.filter((other) => comesFirst(deps, verification, other, now)).map(inDouyinTime),
-      },
-      deps,
-      now,
-    );
-    return { verdict, certificateId };
+  }
+}
+
+async function settle(
+  run: VerificationRun,
+  row: Verification,
+  settlement: Settlement,
+): Promise<Unknown | Closed> {
+  try {
+    return await run.conclude(await run.store((verifications) => verifications.settle(row, settlement)));
   } catch (err) {
-    if (err instanceof AppError && err.kind.startsWith('upstream_')) {
-      return { verdict: { kind: 'undecided', reason: err.message }, certificateId };
-    }
+    // Another verification took this use meanwhile: the next look-up counts it as that one's.
+    if (err instanceof AppError && err.code === 'verification.redeemed_by_another') return run.unknown(row);
     throw err;
   }
 }
 
-/**
- * How far Douyin's clock is ahead of ours, to the second; an answer that was long under way would make it seem behind.
- * @returns null if that cannot be told
- */
-function measureClockOffset(shownAt: Date | null, askedAt: Date, answeredAt: Date): number | null {
-  if (shownAt === null || answeredAt.getTime() - askedAt.getTime() > MAX_ANSWER_MS) return null;
-  return shownAt.getTime() - answeredAt.getTime();
+async function markUnsettled(run: VerificationRun, row: Verification): Promise<void> {
+  const note = (await run.read()).lastNote ?? { code: 'look_up_whose_use' };
+  const marked = await run.store((verifications) => verifications.markUnsettled(run.key, note));
+  if (!marked) return;
+  run.deps.logger.error(
+    {
+      verificationId: row.id,
+      reason: note.code,
+      outcome: describeOutcome(marked),
+      alert: 'verification.unsettled',
+    },
+    'a verification needs an operator',
+  );
+  run.deps.board.publish(marked);
+}
+
+interface LookedUp {
+  readonly verdict: LookUpVerdict;
+  readonly certificateId: string;
+}
+
+/** @returns `undecided` also when Douyin cannot be asked now */
+async function lookUp(run: VerificationRun, row: Verification): Promise<LookedUp> {
+  const { deps } = run;
+  let certificateId = row.certificateId;
+  try {
+    const certificate = await deps.douyin.getCertificate(row.encryptedCode, 'look_up');
+    certificateId = certificate?.certificateId || certificateId;
+    const notBefore = await firstSend(run, row);
+    const recordedUses = await readRecordedUses(run, { ...row, certificateId }, certificate, notBefore);
+    // Listed after every read: whoever made a use that they show had counted its send before.
+    const others = await deps.db.run(({ verifications }) =>
+      verifications.listOthersOnCoupon({ ...row, certificateId }, MAX_OTHERS),
+    );
+    const verdict = judgeLookUp(
+      row,
+      {
+        certificate,
+        recordedUses,
+        notBefore,
+        claims: others.filter((other) => other.verifyStatus === 'success'),
+        rivals: others.filter((other) => comesFirst(run, row, other)),
+      },
+      deps.policy,
+    );
+    return { verdict, certificateId };
+  } catch (err) {
+    if (!(err instanceof AppError) || !err.kind.startsWith('upstream_')) throw err;
+    const note: OutcomeNote = { code: 'look_up_failed', data: { reason: err.message } };
+    return { verdict: { kind: 'undecided', note, isUsedByAnother: false }, certificateId };
+  }
+}
+
+/** When our first send was, by Douyin's clock: as it was stamped, else measured backwards from Douyin's time now. */
+async function firstSend(run: VerificationRun, row: Verification): Promise<Date | null> {
+  const stamped = firstSendByDouyin(row, null);
+  if (stamped !== null) return stamped;
+  // Douyin's time first and the row after it: the other way round a pause between them would make it too late.
+  const douyinNow = run.deps.douyinClock.now();
+  return firstSendByDouyin(await run.read(), douyinNow);
 }
 
 /** Of two unknown ones the older takes its use first; but one that is still repeated may be told apart by its token. */
-function comesFirst(deps: ActivityDeps, verification: Verification, other: Verification, now: Date): boolean {
+function comesFirst(run: VerificationRun, row: Verification, other: Verification): boolean {
   return (
     other.verifyStatus === 'processing' &&
-    other.poiId === verification.poiId &&
-    (other.id < verification.id || nextSettlementStep(other, deps.repeatDelaysMs, now).step === 'repeat')
+    other.poiId === row.poiId &&
+    (other.id < row.id || nextSettlementStep(other, run.deps.policy).step === 'repeat')
   );
 }
 
-/**
- * The coupon's uses since our first send, of our store and of the others that the certificate names. A record that
- * names no store has one only if the certificate names it for the same use.
- * @param sent its moments by Douyin's clock, if `isClockKnown`; else any time that the clocks may differ by is covered
- */
+/** The coupon's uses since our first send, as the verify records list them. */
 async function readRecordedUses(
-  deps: ActivityDeps,
-  sent: Verification,
+  run: VerificationRun,
+  row: Verification,
   certificate: ShownCertificate | null,
-  isClockKnown: boolean,
+  notBefore: Date | null,
 ): Promise<readonly CertificateUse[]> {
-  const marginMs = isClockKnown ? RECORDS_MARGIN_MS : MAX_CLOCK_OFFSET_MS;
-  const firstSentAt = sent.firstSentAt ?? sent.createdAt;
-  const now = certificate?.shownAt ?? deps.clock.now();
-  const otherPoiIds = otherStoresOfUses(sent, certificate).slice(0, MAX_OTHER_STORES);
-  const recordsOf = async (poiId: string): Promise<readonly VerifyRecord[]> => {
-    const records = await deps.douyin.queryVerifyRecords({
-      poiId,
-      from: new Date(firstSentAt.getTime() - marginMs),
-      to: new Date(now.getTime() + marginMs),
-      limit: MAX_RECORDS,
-    });
-    return records.filter((record) => record.certificateId === sent.certificateId);
-  };
-  const own = await recordsOf(sent.poiId);
-  const uses: CertificateUse[] = own.map((record) => ({
-    ...record,
-    poiId: record.poiId || (storeOfUse(certificate, record.verifyId) === sent.poiId ? sent.poiId : ''),
-  }));
-  for (const poiId of otherPoiIds) {
-    // Asked for our store Douyin did not list it, so it did not ignore which store it was asked for.
-    const elsewhere = (await recordsOf(poiId)).filter(
-      (record) => !own.some((ours) => ours.verifyId === record.verifyId),
-    );
-    uses.push(
-      ...elsewhere.map((record) => ({
-        ...record,
-        poiId: record.poiId || (storeOfUse(certificate, record.verifyId) === poiId ? poiId : ''),
-      })),
-    );
-  }
-  return uses;
-}
-
-/** The store that the certificate names for a use; '' where it does not name that use, or no store for it. */
-function storeOfUse(certificate: ShownCertificate | null, verifyId: string): string {
-  const uses = [...(certificate?.uses ?? []), ...(certificate?.lastUse ? [certificate.lastUse] : [])];
-  return uses.find((use) => use.verifyId === verifyId)?.poiId ?? '';
-}
-
-const REFUSALS = {
-  used_elsewhere: { errorCode: ALREADY_VERIFIED, couponStatus: 'USED', description: '券已在别处核销' },
-  refunded: { errorCode: -1, couponStatus: 'REFUNDED', description: '券已退款' },
-  unused: { errorCode: -1, couponStatus: 'UNUSED', description: '抖音显示该券未被核销' },
-} as const;
-
-/** Stores a verdict of the reads: final. */
-export async function settleByLookUp(
-  deps: ActivityDeps,
-  key: VerificationKey,
-  verification: Verification,
-  lookedUp: LookedUp & { readonly verdict: Exclude<LookUpVerdict, { kind: 'undecided' }> },
-  stillRunning: (verification: Verification) => Unknown,
-): Promise<Unknown | Closed> {
-  const { verdict, certificateId } = lookedUp;
-  if (verdict.kind === 'success') {
-    const settled = await settleSuccess(
-      deps,
-      key,
-      {
-        certificateId,
-        verifyId: verdict.use.verifyId,
-        couponStatus: 'USED',
-        verifyRecordsCount: (verification.timesUsedBefore ?? 0) + 1,
-        verifyTime: verdict.use.verifyTime ?? deps.clock.now(),
-        enrichmentStatus: verification.orderId === '' ? 'skipped' : 'pending',
-      },
-      { by: 'look_up' },
-    );
-    // Another verification took this use meanwhile: the next look-up counts it as that one's.
-    return settled === 'redeemed_by_another'
-      ? stillRunning(verification)
-      : closeWith(deps, key, settled, stillRunning);
-  }
-  const closed = await storePatiently(deps, async (verifications) => {
-    const refusal = REFUSALS[verdict.reason];
-    const usedBy =
-      verdict.reason === 'used_elsewhere'
-        ? await verifications.findSuccessOnCoupon(certificateId, verification.encryptedCode)
-        : null;
-    return verifications.settle(
-      { id: key.verificationId, round: key.round },
-      {
-        verifyStatus: 'failed',
-        // Douyin's own refusal of a repeat says more than what the reads imply.
-        errorCode: verification.lastOutcomeKind === 'refused' ? verification.errorCode : refusal.errorCode,
-        errorDescription:
-          verification.lastOutcomeKind === 'refused' ? verification.errorDescription : refusal.description,
-        couponStatus: refusal.couponStatus,
-        usedByVerificationId: usedBy?.id ?? null,
-      },
-      { by: 'look_up', reason: verdict.reason },
-      deps.clock.now(),
-      // A send that was counted since may have an effect the reads did not show yet.
-      { counted: verification },
-    );
+  if (row.certificateId === '' || notBefore === null) return [];
+  const now = certificate?.shownAt ?? run.deps.douyinClock.now() ?? row.asOf;
+  const records = await run.deps.douyin.queryVerifyRecords({
+    poiId: row.poiId,
+    from: new Date(notBefore.getTime() - RECORDS_MARGIN_MS),
+    to: new Date(now.getTime() + RECORDS_MARGIN_MS),
+    limit: MAX_RECORDS,
   });
-  return closeWith(deps, key, closed, stillRunning);
+  return records.filter((record) => record.certificateId === row.certificateId);
 }

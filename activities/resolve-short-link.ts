@@ -1,34 +1,32 @@
 // Asks the short link's host what the link names. Repeating it is harmless: it is a read.
 import { AppError } from '../src/domain/errors.ts';
-import type { VerificationKey } from '../workflows/contract.ts';
-import type { ActivityDeps } from './deps.ts';
-import type { Closed, Open } from './types.ts';
-import { closedProgress, closeWith, readRound } from './verification-progress.ts';
+import type { NotAttemptedReason } from '../src/domain/outcome-notes.ts';
+import type { Closed, Open, Unknown } from '../workflows/activities.ts';
+import { closedProgress, type VerificationRun } from './run.ts';
 
 const OPEN: Open = { state: 'open' };
 
-export async function resolveShortLink(deps: ActivityDeps, key: VerificationKey): Promise<Open | Closed> {
-  const { verification, isOpen } = await readRound(deps, key);
-  if (!isOpen) return closedProgress(verification);
-  if (verification.step !== 'accepted' || verification.encryptedData !== '') return OPEN;
-  const row = { id: key.verificationId, round: key.round };
+export async function resolveShortLink(run: VerificationRun): Promise<Open | Unknown | Closed> {
+  const row = await run.read();
+  if (!run.isOpen(row)) return closedProgress(row);
+  if (row.step !== 'accepted' || row.encryptedData !== '') return OPEN;
 
-  let notAttempted: { reason: string; errorDescription: string };
+  let reason: NotAttemptedReason;
   try {
-    const resolution = await deps.shortLinks.resolve(verification.requestValue);
+    const resolution = await run.deps.shortLinks.resolve(row.requestValue);
     if (resolution.kind === 'resolved') {
-      await deps.db.run((repositories) =>
-        repositories.verifications.storeResolvedLink(row, resolution.encryptedData, deps.clock.now()),
-      );
+      await run.store((verifications) => verifications.storeResolvedLink(run.key, resolution.encryptedData));
       return OPEN;
     }
-    notAttempted = { reason: 'coupon.short_link_invalid', errorDescription: resolution.reason };
+    run.deps.logger.info(
+      { verificationId: run.key.id, reason: resolution.reason },
+      'the short link holds no coupon',
+    );
+    reason = 'coupon.short_link_invalid';
   } catch (err) {
     if (!(err instanceof AppError) || err.kind !== 'upstream_unavailable') throw err;
-    notAttempted = { reason: err.code, errorDescription: err.message };
+    run.deps.logger.warn({ err, verificationId: run.key.id }, 'the short link’s host could not be asked');
+    reason = 'douyin.unavailable';
   }
-  const closed = await deps.db.run((repositories) =>
-    repositories.verifications.closeNotAttempted(row, { ...notAttempted, errorCode: 0 }, deps.clock.now()),
-  );
-  return closeWith(deps, key, closed, () => OPEN);
+  return run.endNotAttempted({ reason, douyin: null, relatedVerificationId: null });
 }

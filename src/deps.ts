@@ -2,8 +2,9 @@
 import type { MikroORM } from '@mikro-orm/postgresql';
 import type { ActivityDeps } from '../activities/deps.ts';
 import { createActivities } from '../activities/index.ts';
-import type { Activities } from '../activities/types.ts';
+import type { Activities } from '../workflows/activities.ts';
 import type { Config } from './config.ts';
+import type { SettlementPolicy } from './domain/verification.ts';
 import { createDatabasePauseStore } from './db/database-pause-store.ts';
 import { createDatabaseTokenStore } from './db/database-token-store.ts';
 import { openOrm } from './db/mikro-orm.config.ts';
@@ -19,19 +20,34 @@ import type { Clock } from './ports/clock.ts';
 import type { DouyinClock } from './ports/douyin-clock.ts';
 import type { SecretBox } from './ports/secret-box.ts';
 import type { VerdictBoard } from './ports/verdict-board.ts';
-import type { VerificationResolver } from './ports/verification-runner.ts';
 import { createSecretBox } from './secret-box.ts';
 import { connectTemporal, type TemporalConnection } from './temporal/connection.ts';
 import { createEnrichmentRunner } from './temporal/workflow-enrichment-runner.ts';
 import { createVerdictBoard } from './verdict-board.ts';
 import { shutDown } from './timing/shut-down.ts';
-import {
-  createVerificationResolver,
-  createVerificationRunner,
-} from './temporal/workflow-verification-runner.ts';
+import { createVerificationRunner } from './temporal/workflow-verification-runner.ts';
 
 /** An unused coupon this long after the last verify was sent was not redeemed by it; Douyin publishes no figure. */
 const UNUSED_IS_FINAL_AFTER_MS = 3_600_000;
+
+/** A verify that was counted goes out within this time, or not at all. */
+const SEND_STARTS_WITHIN_MS = 1500;
+
+/** A first verify never goes out later than this after the till's own time is over. */
+const FIRST_SEND_GRACE_MS = 2000;
+
+/** The times that decide about money, from the configuration. */
+export function settlementPolicyOf(config: Config): SettlementPolicy {
+  const { budgetMs, repeatDelaysMs } = config.verification;
+  return {
+    repeatDelaysMs,
+    // Douyin's own schedule waits no longer before it takes a repeat for safe.
+    sendArrivesWithinMs: Math.max(config.douyin.timeoutMs, ...repeatDelaysMs),
+    unusedIsFinalAfterMs: UNUSED_IS_FINAL_AFTER_MS,
+    firstSendWithinMs: budgetMs + FIRST_SEND_GRACE_MS - SEND_STARTS_WITHIN_MS,
+    sendStartsWithinMs: SEND_STARTS_WITHIN_MS,
+  };
+}
 
 /** What could not be opened whole is closed within this; then it is tried again, whatever still hangs. */
 const CLOSE_MS = 5000;
@@ -45,6 +61,7 @@ export interface Core {
   readonly metrics: Metrics;
   readonly orm: MikroORM;
   readonly db: Database;
+  readonly policy: SettlementPolicy;
   readonly secretBox: SecretBox;
   readonly accessTokens: DouyinAccessTokens;
   readonly douyin: HttpDouyin;
@@ -57,7 +74,6 @@ export interface Gateway extends Core {
   readonly temporal: TemporalConnection;
   readonly board: VerdictBoard;
   readonly runner: ActivityDeps['runner'];
-  readonly resolver: VerificationResolver;
   readonly enrichmentRunner: ActivityDeps['enrichmentRunner'];
   readonly activities: Activities;
 }
@@ -71,6 +87,7 @@ export async function openCore(config: Config, logger: Logger): Promise<Core> {
   });
   const clock: Clock = { now: () => new Date() };
   const douyinClock = new MonotonicDouyinClock();
+  const policy = settlementPolicyOf(config);
   const metrics = createMetrics();
   const secretBox = createSecretBox(config.secretsKeys.map((key) => key.expose()));
   const accessTokens = new DouyinAccessTokens({
@@ -119,7 +136,8 @@ export async function openCore(config: Config, logger: Logger): Promise<Core> {
     douyinClock,
     metrics,
     orm,
-    db: createDatabase(orm),
+    db: createDatabase(orm, { policy }),
+    policy,
     secretBox,
     accessTokens,
     douyin,
@@ -144,22 +162,20 @@ export async function openGateway(config: Config, logger: Logger): Promise<Gatew
     lookAgainMs: config.verification.lookAgainMs,
     enrichRetryDelaysMs: config.enrichment.retryDelaysMs,
   };
-  const runner = createVerificationRunner(temporal, settings);
+  const runner = createVerificationRunner(temporal, settings, logger);
   const enrichmentRunner = createEnrichmentRunner(temporal, settings.enrichRetryDelaysMs);
   const activities = createActivities({
     ...core,
     board,
     runner,
     enrichmentRunner,
-    repeatDelaysMs: config.verification.repeatDelaysMs,
-    unusedIsFinalAfterMs: UNUSED_IS_FINAL_AFTER_MS,
+    siblingWaitMs: config.verification.budgetMs / 2,
   });
   return {
     ...core,
     temporal,
     board,
     runner,
-    resolver: createVerificationResolver(temporal, settings),
     enrichmentRunner,
     activities,
     async close() {

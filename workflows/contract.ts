@@ -16,6 +16,8 @@ export const WORKFLOW_TYPES = {
 export const SCHEDULE_IDS = { keepTokenFresh: 'keep-token-fresh', sweepStranded: 'sweep-stranded' } as const;
 
 export const RETRY_NOW_SIGNAL = 'retryNow';
+/** Look at Douyin, and at the row, at once. */
+export const LOOK_NOW_SIGNAL = 'lookNow';
 export const RESOLVE_UPDATE = 'resolve';
 
 /** Search attributes, all of type Keyword; `migrate` registers them. */
@@ -42,6 +44,8 @@ export function enrichWorkflowId(verificationId: number): string {
 export interface VerificationKey {
   readonly verificationId: number;
   readonly round: number;
+  /** Names the round for good; absent in runs that began before rounds had keys. */
+  readonly roundKey?: string | null;
 }
 
 export interface VerifyCouponInput extends VerificationKey {
@@ -67,15 +71,15 @@ export interface EnrichOrderInput {
   readonly poiId: string;
   readonly appCode: string;
   readonly retryDelaysMs: readonly number[];
+  /** Tries that have failed in the run that this one goes on from. */
+  readonly failedTries?: number;
 }
 
 export interface EnrichOrderResult {
   readonly enrichmentStatus: 'success';
 }
 
+/** What a person decides by Temporal. No note and no name: they would stay in the history. */
 export interface ResolveInput {
   readonly verifyStatus: 'success' | 'failed';
-  readonly note: string;
-  readonly actor: string;
-  readonly requestId: string;
 }

@@ -2,15 +2,17 @@
 // and goes on when an operator sends `retryNow`, or after a day.
 import {
   condition,
+  continueAsNew,
   defineSignal,
   isCancellation,
   proxyActivities,
   setCurrentDetails,
   setHandler,
   upsertSearchAttributes,
+  workflowInfo,
 } from '@temporalio/workflow';
 import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
-import type { Activities } from '../activities/types.ts';
+import type { Activities } from './activities.ts';
 import { BACKGROUND_STEP, ENRICHMENT_TRY } from './activity-options.ts';
 import {
   type EnrichOrderInput,
@@ -47,7 +49,9 @@ export async function EnrichOrder(input: EnrichOrderInput): Promise<EnrichOrderR
   );
 
   upsertSearchAttributes([{ key: ENRICHMENT_STATUS, value: 'pending' }]);
-  for (let failedTries = 0; ;) {
+  for (let failedTries = input.failedTries ?? 0; ;) {
+    if (workflowInfo().continueAsNewSuggested)
+      await continueAsNew<typeof EnrichOrder>({ ...input, failedTries });
     isWoken = false;
     setCurrentDetails('正在向抖音读取订单 · reading the order at Douyin');
     const failure = await tryOnce(input.verificationId);

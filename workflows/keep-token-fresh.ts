@@ -1,6 +1,6 @@
 // KeepTokenFresh: runs on a Schedule and refreshes Douyin's access token well before its end.
 import { proxyActivities } from '@temporalio/workflow';
-import type { Activities } from '../activities/types.ts';
+import type { Activities } from './activities.ts';
 import { SCHEDULED_STEP } from './activity-options.ts';
 
 const { refreshAccessToken } = proxyActivities<Activities>({

@@ -1,6 +1,6 @@
 // SweepStranded: runs on a Schedule and starts again what lost its workflow.
 import { proxyActivities } from '@temporalio/workflow';
-import type { Activities } from '../activities/types.ts';
+import type { Activities } from './activities.ts';
 import { SCHEDULED_STEP } from './activity-options.ts';
 
 const { sweepStranded } = proxyActivities<Activities>({

@@ -1,6 +1,6 @@
 // The order of one verification's steps, apart from the engine that runs them: the workflow VerifyCoupon runs it on
 // Temporal, the fast torture tier on a turned clock. Every decision about the coupon is made in activities and domain.
-import type { Activities, Closed, Open, Unknown } from '../activities/types.ts';
+import type { Activities, Closed, Open, Unknown } from './activities.ts';
 import type { VerificationKey, VerifyCouponInput } from './contract.ts';
 
 /** How long a step that failed for good (the database stayed away) waits before it is tried again. */
@@ -18,6 +18,10 @@ export interface StepEngine extends Pick<
   'resolveShortLink' | 'prepareCoupon' | 'verifyCoupon' | 'repeatVerification' | 'lookUpVerification'
 > {
   sleep(durationMs: number): Promise<void>;
+  /** As `sleep`, but ends at once when somebody asks to look now. */
+  sleepUnlessWoken(durationMs: number): Promise<void>;
+  /** Called between two look-ups: a run that waits for weeks may go on as a new one here. */
+  rest(): Promise<void>;
   /** Whether a failure says that this run is to end, and not that a part of the gateway is away. */
   isCancellation(err: unknown): boolean;
   report(waiting: Waiting): void;
@@ -33,11 +37,15 @@ export async function runTillSteps(
     const progress = await untilItRuns(engine, () => engine.resolveShortLink(key));
     if (progress.state !== 'open') return progress;
   }
-  if (mode !== 'encrypted_code') {
-    const progress = await untilItRuns(engine, () => engine.prepareCoupon(key));
+  for (;;) {
+    if (mode !== 'encrypted_code') {
+      const progress = await untilItRuns(engine, () => engine.prepareCoupon(key));
+      if (progress.state !== 'open') return progress;
+    }
+    const progress = await untilItRuns(engine, () => engine.verifyCoupon(key));
+    // Open again: what was prepared must be prepared anew. prepareCoupon bounds how long that goes on.
     if (progress.state !== 'open') return progress;
   }
-  return untilItRuns(engine, () => engine.verifyCoupon(key));
 }
 
 /** Decides an unknown verify: repeats with the same token on Douyin's schedule, then look-ups until they decide. */
@@ -62,7 +70,8 @@ export async function settleUnknown(
     if (progress.state === 'closed') return progress;
     const waitMs = progress.next === 'look_up' && progress.waitMs > 0 ? progress.waitMs : lookAgainMs;
     engine.report({ for: 'next_look_up', outcome: progress.outcome, waitMs });
-    await engine.sleep(waitMs);
+    await engine.sleepUnlessWoken(waitMs);
+    await engine.rest();
   }
 }
 

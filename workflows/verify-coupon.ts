@@ -4,6 +4,9 @@ import {
   allHandlersFinished,
   CancellationScope,
   condition,
+  continueAsNew,
+  currentUpdateInfo,
+  defineSignal,
   defineUpdate,
   isCancellation,
   ParentClosePolicy,
@@ -21,10 +24,11 @@ import {
   SearchAttributeType,
   WorkflowExecutionAlreadyStartedError,
 } from '@temporalio/common';
-import type { Activities, Closed, Unknown } from '../activities/types.ts';
+import type { Activities, Closed, Unknown } from './activities.ts';
 import { BACKGROUND_STEP, FIRST_ENRICHMENT_TRY, REPEAT, TILL_STEP } from './activity-options.ts';
 import {
   enrichWorkflowId,
+  LOOK_NOW_SIGNAL,
   RESOLVE_UPDATE,
   type ResolveInput,
   SEARCH_ATTRIBUTES,
@@ -72,23 +76,54 @@ function localStep(summary: string) {
   return proxyLocalActivities<Activities>({ ...TILL_STEP, summary });
 }
 
+export const lookNow = defineSignal(LOOK_NOW_SIGNAL);
 export const resolve = defineUpdate<VerifyCouponResult, [ResolveInput]>(RESOLVE_UPDATE);
 
 export async function VerifyCoupon(input: VerifyCouponInput): Promise<VerifyCouponResult> {
-  const key: VerificationKey = { verificationId: input.verificationId, round: input.round };
+  const { verificationId, round, roundKey } = input;
+  const key: VerificationKey = { verificationId, round, ...(roundKey === undefined ? {} : { roundKey }) };
   let resolved: Closed | null = null;
+  let isWoken = false;
+  setHandler(
+    lookNow,
+    () => {
+      isWoken = true;
+    },
+    { description: '立即向抖音再查一次；多按无害 · look at Douyin again now; pressing twice is harmless' },
+  );
   setHandler(
     resolve,
     async (decision) => {
-      resolved = await resolveVerification({ ...key, ...decision });
+      const updateId = currentUpdateInfo()?.id ?? '';
+      // The key last: what came from outside never names another verification.
+      resolved = await resolveVerification({ verifyStatus: decision.verifyStatus, updateId, ...key });
       return resultOf(resolved);
     },
-    { description: '管理员裁定抖音无法给出结果的核销 · settle a verification that Douyin cannot tell' },
+    {
+      description:
+        '裁定抖音无法给出结果的核销，只填 {"verifyStatus":"success"} 或 {"verifyStatus":"failed"} · ' +
+        'settle a verification that Douyin cannot tell; give only verifyStatus',
+      validator: requireDecision,
+    },
   );
+  const engine: StepEngine = {
+    ...STEPS,
+    async sleepUnlessWoken(durationMs) {
+      await condition(() => isWoken, durationMs);
+      isWoken = false;
+    },
+    async rest() {
+      if (!workflowInfo().continueAsNewSuggested) return;
+      await condition(allHandlersFinished);
+      await continueAsNew<typeof VerifyCoupon>(input);
+    },
+  };
 
   const progress = await runTillSteps(engine, key, input.mode);
   const closed =
-    progress.state === 'closed' ? progress : await settle(key, progress, input.lookAgainMs, () => resolved);
+    progress.state === 'closed'
+      ? progress
+      : await settle(engine, key, progress, input.lookAgainMs, () => resolved);
 
   const enrichment = closed.needsEnrichment ? await enrich(input) : 'skipped';
   upsertSearchAttributes([
@@ -100,7 +135,24 @@ export async function VerifyCoupon(input: VerifyCouponInput): Promise<VerifyCoup
   return resultOf(closed);
 }
 
-const engine: StepEngine = {
+/** Refuses whatever is no decision, before anything of it is kept. */
+function requireDecision(...given: readonly unknown[]): void {
+  const [decision] = given;
+  const isDecision =
+    given.length === 1 &&
+    typeof decision === 'object' &&
+    decision !== null &&
+    Object.keys(decision).join() === 'verifyStatus' &&
+    ['success', 'failed'].includes((decision as Record<string, unknown>)['verifyStatus'] as string);
+  if (!isDecision) {
+    throw new TypeError(
+      '只接受 {"verifyStatus":"success"} 或 {"verifyStatus":"failed"}；备注请用管理接口 resolve 填写 · ' +
+        'give exactly {"verifyStatus":"success"} or {"verifyStatus":"failed"}; notes go by the internal endpoint',
+    );
+  }
+}
+
+const STEPS = {
   resolveShortLink,
   prepareCoupon,
   verifyCoupon,
@@ -113,6 +165,7 @@ const engine: StepEngine = {
 
 /** Decides an unknown verify: by Douyin's word, or by an operator's if that comes first. */
 async function settle(
+  engine: StepEngine,
   key: VerificationKey,
   unknown: Unknown,
   lookAgainMs: number,

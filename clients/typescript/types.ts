@@ -76,7 +76,34 @@ export interface VerificationView {
   readonly note: string;
   /** What the cashier should do, in the client's language; empty when there is nothing to do. */
   readonly advice: string;
+  /** Which coupon of the request, from 1, and how many it has. */
+  readonly item_no: number;
+  readonly item_count: number;
+  /** How its undoing stands; empty if none was asked for. */
+  readonly cancel_status: '' | 'processing' | 'cancelled' | 'refused';
+  readonly cancelled_at: string | null;
+  /** Advice only: Douyin decides. */
+  readonly cancellable_until: string | null;
+  /** Why the gateway, not Douyin, ended it; empty where Douyin did. `error_code` is -1 then. */
+  readonly reason: VerificationReason;
 }
+
+export type VerificationReason =
+  | ''
+  | 'coupon.short_link_invalid'
+  | 'coupon.sibling_in_doubt'
+  | 'douyin.unavailable'
+  | 'douyin.refused_gateway'
+  | 'gateway.engine_unavailable'
+  | 'gateway.database_unavailable'
+  | 'gateway.too_late'
+  | 'app.disabled'
+  | 'app.poi_not_allowed'
+  | 'coupon.none_usable'
+  | 'coupon.kind_not_supported'
+  | 'verification.coupon_unused'
+  | 'verification.coupon_refunded'
+  | 'verification.resolved_by_operator';
 
 export interface AccessToken {
   readonly access_token: string;

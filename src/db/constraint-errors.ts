@@ -15,6 +15,8 @@ export class DatabaseAwayError extends AppError {
 const CODE_BY_CONSTRAINT: Readonly<Record<string, ErrorCode>> = {
   apps__code: 'app.code_taken',
   apps__client_key: 'app.client_key_taken',
+  verifications__certificate_in_doubt: 'coupon.sibling_in_doubt',
+  verifications__order_in_doubt: 'coupon.sibling_in_doubt',
   verifications__verify_id: 'verification.redeemed_by_another',
 };
 

@@ -1,5 +1,7 @@
 // The only way to the database: forks an EntityManager per call and hands out repositories. Queries are in repositories.
 import type { EntityManager, MikroORM } from '@mikro-orm/postgresql';
+import { type RawBuilder, sql } from 'kysely';
+import type { GuardContext } from '../domain/verification.ts';
 import { withinTime } from '../timing/within-time.ts';
 import { DatabaseAwayError, toAppError } from './constraint-errors.ts';
 import { AppRepository } from './repositories/app.repository.ts';
@@ -35,8 +37,25 @@ export interface Database {
   transaction<T>(work: (repositories: Repositories) => Promise<T>): Promise<T>;
 }
 
+export interface DatabaseOptions {
+  /** The times that guard a verification's changes. */
+  readonly policy: GuardContext['policy'];
+  /** The database's time as SQL, for each statement; tests turn it. */
+  readonly now?: () => RawBuilder<Date>;
+}
+
+const DATABASE_NOW = sql<Date>`now()`;
+
 /** @param orm open; closing it stays with the caller */
-export function createDatabase(orm: MikroORM): Database {
+export function createDatabase(orm: MikroORM, options: DatabaseOptions): Database {
+  const { policy, now = () => DATABASE_NOW } = options;
+  const repositoriesOf = (em: EntityManager): Repositories => ({
+    apps: new AppRepository(em),
+    auditLog: new AuditLogRepository(em),
+    nonces: new NonceRepository(em),
+    reports: new ReportRepository(em),
+    verifications: new VerificationRepository(em, now, policy),
+  });
   const translate = async <T>(work: () => Promise<T>): Promise<T> => {
     try {
       return await work();
@@ -56,15 +75,5 @@ export function createDatabase(orm: MikroORM): Database {
           );
     },
     transaction: (work) => translate(() => orm.em.fork().transactional((em) => work(repositoriesOf(em)))),
-  };
-}
-
-function repositoriesOf(em: EntityManager): Repositories {
-  return {
-    apps: new AppRepository(em),
-    auditLog: new AuditLogRepository(em),
-    nonces: new NonceRepository(em),
-    reports: new ReportRepository(em),
-    verifications: new VerificationRepository(em),
   };
 }

@@ -3,6 +3,7 @@
 import { DOUYIN_CODES, type RefusalReason } from './douyin-codes.ts';
 import type { Bilingual, Language } from './errors.ts';
 import { formatLocalMinute } from './report-period.ts';
+import type { DecidedReason, EndReasonDetail } from './outcome-notes.ts';
 import type { Verification } from './verification.ts';
 
 /** Why a coupon was not redeemed, or not yet. */
@@ -11,10 +12,15 @@ export type AdviceReason =
   | 'in_progress'
   | 'awaiting_operator'
   | 'not_attempted'
+  | 'sibling_in_doubt'
+  | 'earlier_in_doubt'
   | 'used_here'
   | 'expired'
   | 'refunding'
   | 'nothing_usable'
+  | 'kind_not_supported'
+  | 'not_redeemed'
+  | 'resolved_as_failed'
   | 'refused_otherwise';
 
 /** In words; `{…}` is filled in where an earlier redemption of ours is known. */
@@ -30,6 +36,14 @@ export const ADVICE: Readonly<Record<AdviceReason, Bilingual>> = {
   not_attempted: {
     zh: '这次没有联系上抖音，券未被使用；请用同一 verify_token 重试，或请顾客刷新券码后重扫。',
     en: 'Douyin could not be asked, the coupon is untouched. Repeat with the same verify_token, or have the customer refresh the code.',
+  },
+  sibling_in_doubt: {
+    zh: '同一订单有一笔核销还没有结果，那一笔可能已经核销成功；请勿再核销，稍候用同一 verify_token 再试。',
+    en: 'Another verification of this order is not decided yet and may have redeemed. Redeem nothing more; wait, then repeat with the same verify_token.',
+  },
+  earlier_in_doubt: {
+    zh: '本系统对这张券的另一笔核销正在确认：{when}，门店 {store}{operator}，记录号 {record}。券可能就是它核销的；请等它有结果，不要换码重扫。',
+    en: 'Another verification of this coupon in this system is being confirmed: {when}, store {store}{operator}, record {record}. It may be the one that redeemed; wait for its result and scan nothing else.',
   },
   used_here: {
     zh: '这张券已在本系统核销过：{when}，门店 {store}{operator}，记录号 {record}。请与顾客核对，不要重复交付。',
@@ -87,40 +101,69 @@ export const ADVICE: Readonly<Record<AdviceReason, Bilingual>> = {
     zh: '这个订单里没有现在可用的券；请顾客在抖音订单里确认券的状态。',
     en: 'The order has no coupon that is usable now. Ask the customer to check the coupons in Douyin.',
   },
+  kind_not_supported: {
+    zh: '暂不支持核销这种券（储值卡、动态代金券），券未被使用；请用抖音来客核销，或换一张券。',
+    en: 'This kind of coupon (stored-value card, dynamic voucher) is not supported here; it is untouched. Redeem it in Douyin’s merchant app, or ask for another one.',
+  },
+  not_redeemed: {
+    zh: '已确认这次没有核销成功，券仍可使用；请顾客刷新券码后重新扫码。',
+    en: 'It is certain that this did not redeem the coupon, which can still be used. Ask the customer to refresh the code and scan again.',
+  },
+  resolved_as_failed: {
+    zh: '管理员已核实：这次没有核销成功。请顾客刷新券码后重新扫码，仍不行请联系管理员。',
+    en: 'An operator has checked: this did not redeem the coupon. Ask the customer to refresh the code and scan again; if that fails call the operators.',
+  },
   refused_otherwise: {
     zh: '抖音拒绝了这张券：请按提示内容处理，或请顾客换一张券；需要时把记录号告诉管理员。',
     en: 'Douyin refused this coupon: act on its description, or ask for another coupon; give operators the record number if needed.',
   },
 };
 
-/** Without a code of Douyin's: prepare listed nothing usable, and the coupon's status says why. */
-const REASON_BY_COUPON_STATUS: Readonly<Record<Verification['couponStatus'], AdviceReason>> = {
-  '': 'nothing_usable',
-  UNKNOWN: 'nothing_usable',
-  UNUSED: 'nothing_usable',
-  USED: 'used_elsewhere',
-  REFUNDING: 'refunding',
-  REFUNDED: 'refunded',
-  CANCELLED: 'refunded',
-  EXPIRED: 'expired',
+/** Where the gateway, not Douyin, ended it. */
+const REASON_BY_DECISION: Readonly<Record<DecidedReason, AdviceReason>> = {
+  'coupon.none_usable': 'nothing_usable',
+  'coupon.kind_not_supported': 'kind_not_supported',
+  'verification.coupon_unused': 'not_redeemed',
+  'verification.coupon_refunded': 'refunded',
+  'verification.resolved_by_operator': 'resolved_as_failed',
 };
 
-const NO_DOUYIN_CODE = -1;
+/** What is the matter with the coupon, where nothing that prepare lists can be used. */
+const REASON_BY_DETAIL: Readonly<Record<EndReasonDetail, AdviceReason>> = {
+  used: 'used_elsewhere',
+  refunding: 'refunding',
+  refunded: 'refunded',
+  expired: 'expired',
+  not_yet_valid: 'nothing_usable',
+  no_code: 'nothing_usable',
+  unknown_status: 'nothing_usable',
+  none_listed: 'nothing_usable',
+};
+
+/** Douyin no longer lists a coupon once it is used, and its QR is dead: then our own redemption is what explains it. */
+const EXPLAINED_BY_OURS: ReadonlySet<AdviceReason> = new Set([
+  'used_elsewhere',
+  'nothing_usable',
+  'code_expired',
+  'not_found',
+]);
 
 type Advised = Pick<
   Verification,
-  | 'appId'
-  | 'verifyStatus'
-  | 'step'
-  | 'lastOutcomeKind'
-  | 'errorCode'
-  | 'couponStatus'
-  | 'expireTime'
-  | 'settledAt'
+  'appId' | 'verifyStatus' | 'step' | 'lastOutcome' | 'reason' | 'reasonDetail' | 'errorCode'
 >;
-type EarlierUse = Pick<
+/** Another verification of ours that explains this one. */
+type Related = Pick<
   Verification,
-  'id' | 'appId' | 'poiId' | 'operatorId' | 'verifyTime' | 'settledAt' | 'createdAt'
+  | 'id'
+  | 'appId'
+  | 'poiId'
+  | 'operatorId'
+  | 'verifyStatus'
+  | 'verifyTime'
+  | 'firstSentAt'
+  | 'settledAt'
+  | 'createdAt'
 >;
 
 export interface AdviceOptions {
@@ -129,59 +172,68 @@ export interface AdviceOptions {
   readonly timeZone: string;
 }
 
-/** @returns null for a success, which needs no advice */
-export function adviceReason(verification: Advised, hasEarlierUse: boolean): AdviceReason | null {
+/**
+ * @param related how the verification that explains this one stands, null if there is none
+ * @returns null for a success, which needs no advice
+ */
+export function adviceReason(
+  verification: Advised,
+  related: Verification['verifyStatus'] | null,
+): AdviceReason | null {
   if (verification.verifyStatus === 'success') return null;
   if (verification.step === 'unsettled') return 'awaiting_operator';
   if (verification.verifyStatus === 'processing') {
-    return verification.lastOutcomeKind === 'in_review' ? 'in_review' : 'in_progress';
+    return verification.lastOutcome === 'in_review' ? 'in_review' : 'in_progress';
   }
-  if (verification.step === 'not_attempted') return 'not_attempted';
-  return hasEarlierUse && mayHaveBeenUsedHere(verification) ? 'used_here' : reasonRefused(verification);
-}
-
-/** Whether a look for our own earlier redemption of the coupon is worth while. */
-export function mayHaveBeenUsedHere(verification: Advised): boolean {
-  if (verification.verifyStatus !== 'failed' || verification.step === 'not_attempted') return false;
+  if (verification.step === 'not_attempted') {
+    return verification.reason === 'coupon.sibling_in_doubt' ? 'sibling_in_doubt' : 'not_attempted';
+  }
   const reason = reasonRefused(verification);
-  // Douyin no longer lists a coupon once it is used.
-  return reason === 'used_elsewhere' || reason === 'nothing_usable';
+  if (!EXPLAINED_BY_OURS.has(reason)) return reason;
+  switch (related) {
+    case 'success':
+      return 'used_here';
+    case 'processing':
+      return 'earlier_in_doubt';
+    case 'failed':
+    case null:
+      return reason;
+  }
 }
 
-function reasonRefused(verification: Advised): AdviceReason {
-  return verification.errorCode === NO_DOUYIN_CODE
-    ? reasonNothingUsable(verification)
-    : (DOUYIN_CODES[verification.errorCode]?.reason ?? 'refused_otherwise');
+function reasonRefused({ reason, reasonDetail, errorCode }: Advised): AdviceReason {
+  if (reason === null) return DOUYIN_CODES[errorCode]?.reason ?? 'refused_otherwise';
+  if (reason === 'coupon.none_usable' && reasonDetail !== null) return REASON_BY_DETAIL[reasonDetail];
+  return isDecidedReason(reason) ? REASON_BY_DECISION[reason] : 'not_attempted';
 }
 
-function reasonNothingUsable({ couponStatus, expireTime, settledAt }: Advised): AdviceReason {
-  // Douyin lists an expired coupon as unused until it is cleaned up.
-  const isPastExpiry = expireTime !== null && settledAt !== null && expireTime <= settledAt;
-  return couponStatus === 'UNUSED' && isPastExpiry ? 'expired' : REASON_BY_COUPON_STATUS[couponStatus];
+function isDecidedReason(reason: string): reason is DecidedReason {
+  return reason in REASON_BY_DECISION;
 }
 
 /**
- * @param usedBy our own earlier success on the same coupon, or null if there is none
+ * @param related our own verification that explains this one, or null if there is none
  * @returns one or two sentences for the cashier, `''` for a success
  */
-export function advise(verification: Advised, usedBy: EarlierUse | null, options: AdviceOptions): string {
-  const reason = adviceReason(verification, usedBy !== null);
+export function advise(verification: Advised, related: Related | null, options: AdviceOptions): string {
+  const reason = adviceReason(verification, related?.verifyStatus ?? null);
   if (!reason) return '';
   const text = ADVICE[reason][options.language];
-  return usedBy && reason === 'used_here' ? fillIn(text, verification, usedBy, options) : text;
+  return related ? fillIn(text, verification, related, options) : text;
 }
 
-function fillIn(text: string, verification: Advised, usedBy: EarlierUse, options: AdviceOptions): string {
-  const when = formatLocalMinute(usedBy.verifyTime ?? usedBy.settledAt ?? usedBy.createdAt, options.timeZone);
+function fillIn(text: string, verification: Advised, related: Related, options: AdviceOptions): string {
+  const at = related.verifyTime ?? related.firstSentAt ?? related.settledAt ?? related.createdAt;
+  const when = formatLocalMinute(at, options.timeZone);
   // Another app's staff are none of this app's business.
-  const operatorId = usedBy.appId === verification.appId ? usedBy.operatorId : '';
+  const operatorId = related.appId === verification.appId ? related.operatorId : '';
   const operator =
     operatorId && (options.language === 'zh' ? `，操作员 ${operatorId}` : `, operator ${operatorId}`);
   const values: Readonly<Record<string, string>> = {
     when,
-    store: usedBy.poiId,
+    store: related.poiId,
     operator,
-    record: String(usedBy.id),
+    record: String(related.id),
   };
   return text.replace(/\{(\w+)\}/g, (_, name: string) => values[name] ?? '');
 }

@@ -113,16 +113,7 @@ export function unusableReason(certificate: Certificate, now: Date): UnusableRea
   return null;
 }
 
-/** What the record says when prepare listed nothing usable; `none_listed` when it listed nothing at all. */
-export const UNUSABLE_DESCRIPTIONS: Readonly<
-  Record<UnusableReason | 'none_listed', { readonly zh: string; readonly en: string }>
-> = {
-  used: { zh: '券已被使用', en: 'The coupon has been used' },
-  refunding: { zh: '券正在退款', en: 'The coupon is being refunded' },
-  refunded: { zh: '券已退款', en: 'The coupon was refunded' },
-  expired: { zh: '券已过期', en: 'The coupon has expired' },
-  not_yet_valid: { zh: '券尚未到可用时间', en: 'The coupon is not valid yet' },
-  no_code: { zh: '抖音未返回券码', en: 'Douyin gave no code for the coupon' },
-  unknown_status: { zh: '券状态无法识别', en: 'The coupon’s status is not known' },
-  none_listed: { zh: '该订单没有可用的券', en: 'The order has no usable coupon' },
-};
+/** Whether the gateway redeems this kind of coupon. An unknown kind is Douyin's to judge. */
+export function isSupportedKind({ kind }: Pick<Certificate, 'kind'>): boolean {
+  return kind !== 'stored_value' && kind !== 'dynamic_voucher';
+}

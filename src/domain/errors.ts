@@ -236,6 +236,15 @@ export const ERRORS = {
       en: 'Have the customer refresh the order page in Douyin; pass the link on as scanned.',
     },
   },
+  'coupon.sibling_in_doubt': {
+    kind: 'conflict',
+    zh: '同一订单有一笔核销还没有结果，那一笔可能已经核销成功；请勿再核销，按 Retry-After 稍候，用同一 verify_token 再试',
+    en: 'Another verification of this order is not decided yet and may have redeemed; redeem nothing more, wait as Retry-After says and repeat with the same verify_token',
+    action: {
+      zh: '等前一笔（details 里有编号与时间）有结果：它成功就不要再核销，它失败再用同一 verify_token 重试。',
+      en: 'Wait for the other one (details names it): if it succeeds redeem nothing more, if it fails repeat with the same verify_token.',
+    },
+  },
   'verification.token_reused': {
     kind: 'conflict',
     zh: '该 verify_token 已用于另一笔核销，未做任何操作',
@@ -259,6 +268,15 @@ export const ERRORS = {
     zh: '这笔核销已有结果，不能再裁定',
     en: 'This verification is decided already',
     action: { zh: '刷新记录：它已有最终结果。', en: 'Look at the record again: it is final already.' },
+  },
+  'verification.send_in_flight': {
+    kind: 'conflict',
+    zh: '核销请求可能还在途中，现在裁定为失败不安全；已停止重发，请按 Retry-After 等待后再裁定',
+    en: 'A verify may still be under way, so it is not safe to decide that it failed; nothing is sent any more, decide again as Retry-After says',
+    action: {
+      zh: '按 Retry-After 等待后再裁定一次；期间网关只查询，不重发。',
+      en: 'Wait as Retry-After says and decide again; until then the gateway only looks it up.',
+    },
   },
   'verification.not_found': {
     kind: 'not_found',
@@ -328,6 +346,15 @@ export const ERRORS = {
     action: {
       zh: '按 Retry-After 等待后重试；管理员检查数据库。',
       en: 'Wait as Retry-After says and repeat; operators check the database.',
+    },
+  },
+  'gateway.too_late': {
+    kind: 'gateway_unavailable',
+    zh: '请求等待过久，未向抖音发起核销，券未被使用；请用同一 verify_token 重试',
+    en: 'The request waited too long and nothing was sent to Douyin; the coupon is untouched, repeat with the same verify_token',
+    action: {
+      zh: '用同一 verify_token 重试。',
+      en: 'Repeat with the same verify_token.',
     },
   },
   'gateway.engine_unavailable': {

@@ -1,28 +1,22 @@
 // How an unknown verify is decided: when to repeat, when to ask Douyin's reads instead, and what their answers prove.
+// Ages are measured by the database's clock against its own stamps, moments of Douyin's by Douyin's clock: no verdict
+// rests on comparing two clocks.
 
 import type { Certificate, CertificateUse } from './coupon.ts';
-import type { Verification } from './verification.ts';
+import type { OutcomeNote } from './outcome-notes.ts';
+import {
+  REPEAT_WINDOW_MS,
+  REVIEW_LASTS_MS,
+  type SettlementPolicy,
+  type Verification,
+} from './verification.ts';
 
-/**
- * Douyin keeps a verify token idempotent for a "short time" of unpublished length. Later than this after the first
- * send it is not repeated any more, only looked up: on a times card a late repeat could use it once more. Milliseconds.
- */
-export const REPEAT_WINDOW_MS = 15 * 60_000;
-
-/**
- * How far Douyin's clock may be behind ours when its verify time is compared with our first send, beyond the difference
- * that was measured. Milliseconds.
- */
-const CLOCK_SKEW_MS = 10_000;
-
-/** A clock that differs by more is a mistake that nothing may be concluded from. Milliseconds. */
-export const MAX_CLOCK_OFFSET_MS = 3_600_000;
-
-/** Douyin's risk review takes up to 48 hours and then redeems by itself if it passes. Milliseconds. */
-const REVIEW_LASTS_MS = 48 * 3_600_000;
+/** Douyin's times are whole seconds, from more than one machine of Douyin's. Milliseconds. */
+const DOUYIN_TIME_MARGIN_MS = 3000;
 
 type Sent = Pick<
   Verification,
+  | 'asOf'
   | 'poiId'
   | 'isTimesCard'
   | 'timesUsedBefore'
@@ -30,24 +24,30 @@ type Sent = Pick<
   | 'openSendCount'
   | 'firstSentAt'
   | 'lastSentAt'
-  | 'lastOutcomeKind'
+  | 'lastOutcome'
+  | 'areSendsStopped'
+  | 'douyinFirstSentAt'
+  | 'douyinPreparedAt'
 >;
 
 /** What to do next with a verify that was sent and not decided, and how long to wait before it. */
-export function nextSettlementStep(
-  verification: Sent,
-  repeatDelaysMs: readonly number[],
-  now: Date,
-): { readonly step: 'repeat' | 'look_up'; readonly waitMs: number } {
-  // Douyin has refused: another repeat would be refused too. Only whether an earlier send did it is left to ask.
-  if (verification.lastOutcomeKind === 'refused') {
-    return { step: 'look_up', waitMs: untilSendsHaveArrivedMs(verification, repeatDelaysMs, now) };
+export interface SettlementStep {
+  readonly step: 'repeat' | 'look_up';
+  readonly waitMs: number;
+}
+
+export function nextSettlementStep(verification: Sent, policy: SettlementPolicy): SettlementStep {
+  // Douyin has refused, or shows another's use: another repeat would be refused too. Only whether an earlier send did
+  // it is left to ask.
+  if (verification.lastOutcome === 'refused') {
+    return { step: 'look_up', waitMs: untilSendsHaveArrivedMs(verification, policy) };
   }
-  const delayMs = repeatDelaysMs[Math.max(0, verification.sendCount - 1)];
+  const delayMs = policy.repeatDelaysMs[Math.max(0, verification.sendCount - 1)];
   if (
     delayMs === undefined ||
-    verification.lastOutcomeKind === 'in_review' ||
-    isPastRepeating(verification, now)
+    verification.areSendsStopped ||
+    verification.lastOutcome === 'in_review' ||
+    isPastRepeating(verification)
   ) {
     return { step: 'look_up', waitMs: 0 };
   }
@@ -55,208 +55,264 @@ export function nextSettlementStep(
 }
 
 /** Whether the token is too old to be sent again safely. */
-function isPastRepeating(verification: Pick<Sent, 'openSendCount' | 'firstSentAt'>, now: Date): boolean {
+function isPastRepeating(verification: Pick<Sent, 'openSendCount' | 'firstSentAt' | 'asOf'>): boolean {
   return (
     verification.openSendCount > 0 &&
     verification.firstSentAt !== null &&
-    now.getTime() - verification.firstSentAt.getTime() > REPEAT_WINDOW_MS
+    verification.asOf.getTime() - verification.firstSentAt.getTime() > REPEAT_WINDOW_MS
   );
 }
 
-/**
- * A request whose caller gave up may still be executed while Douyin works off its backlog, but not later than the
- * longest pause of Douyin's own schedule of repeats.
- */
-function untilSendsHaveArrivedMs(
-  verification: Pick<Sent, 'lastSentAt'>,
-  repeatDelaysMs: readonly number[],
-  now: Date,
+/** How long until every request that was sent has taken its effect, or never will. Milliseconds. */
+export function untilSendsHaveArrivedMs(
+  verification: Pick<Sent, 'lastSentAt' | 'asOf'>,
+  policy: Pick<SettlementPolicy, 'sendArrivesWithinMs'>,
 ): number {
-  const lastSentAtMs = verification.lastSentAt?.getTime() ?? 0;
-  return Math.max(0, lastSentAtMs + Math.max(0, ...repeatDelaysMs) - now.getTime());
+  if (verification.lastSentAt === null) return 0;
+  const sinceLastSendMs = verification.asOf.getTime() - verification.lastSentAt.getTime();
+  return Math.max(0, policy.sendArrivesWithinMs - sinceLastSendMs);
+}
+
+/** How long until an operator may say that it failed: no send, and no review of Douyin's, redeems any more then. */
+export function untilOperatorMayRefuseMs(
+  verification: Pick<Sent, 'lastSentAt' | 'asOf' | 'lastOutcome'>,
+  policy: Pick<SettlementPolicy, 'sendArrivesWithinMs'>,
+): number {
+  const isInReview = verification.lastOutcome === 'in_review';
+  return untilSendsHaveArrivedMs(
+    verification,
+    isInReview ? { sendArrivesWithinMs: Math.max(policy.sendArrivesWithinMs, REVIEW_LASTS_MS) } : policy,
+  );
 }
 
 /** What Douyin's reads prove about our verify. */
 export type LookUpVerdict =
   | { readonly kind: 'success'; readonly use: CertificateUse }
   | { readonly kind: 'refused'; readonly reason: 'used_elsewhere' | 'refunded' | 'unused' }
-  | { readonly kind: 'undecided'; readonly reason: string };
+  /** `isUsedByAnother`: a repeat would be refused; once every send has arrived this becomes a refusal. */
+  | { readonly kind: 'undecided'; readonly note: OutcomeNote; readonly isUsedByAnother: boolean };
 
 /** Another verification of ours that a use of the coupon may belong to. */
-export type Claim = Pick<Verification, 'id' | 'poiId' | 'firstSentAt' | 'settledAt' | 'verifyId'>;
-
-/**
- * Moments of ours by Douyin's clock, which is `offsetMs` ahead of ours: Douyin tells by its own when it redeemed.
- * A gateway whose clock is fast would else take its own redemption for one from before it asked.
- */
-export function byDouyinClock(verification: Verification, offsetMs: number): Verification {
-  const shifted = (moment: Date | null) => moment && new Date(moment.getTime() + offsetMs);
-  return {
-    ...verification,
-    firstSentAt: shifted(verification.firstSentAt),
-    settledAt: shifted(verification.settledAt),
-  };
-}
+export type Claim = Pick<
+  Verification,
+  'id' | 'poiId' | 'verifyStatus' | 'douyinFirstSentAt' | 'douyinPreparedAt' | 'verifyTime' | 'verifyId'
+>;
 
 /** What is known about one coupon when a verify of it is looked up. */
 export interface LookUpEvidence {
   /** As Douyin shows it now; null if it knows none. */
   readonly certificate: Certificate | null;
-  /** Its uses from the verify records of the stores it was used in; none if they were not asked. */
+  /** Its uses as the verify records list them; they seldom name the store. */
   readonly recordedUses: readonly CertificateUse[];
-  /** Those that are decided: each has its use. Douyin does not always tell its id. */
+  /** By Douyin's clock, before our first send; null if that cannot be told. */
+  readonly notBefore: Date | null;
+  /** Verifications that are decided: each has its use. Douyin does not always tell its id. */
   readonly claims: readonly Claim[];
   /** Those whose outcome is unknown too and which come first: each may have a use. */
   readonly rivals: readonly Claim[];
 }
 
-export interface LookUpPatience {
-  readonly repeatDelaysMs: readonly number[];
-  /** How long after the last send an unused coupon proves that nothing was redeemed, milliseconds. */
-  readonly unusedIsFinalAfterMs: number;
+/**
+ * When our first send was, by Douyin's clock and never later than the truth: as stamped then; else when prepare showed
+ * the coupon unused; else Douyin's time now less the age of our first send by the database's clock.
+ * @param douyinNow Douyin's time at `asOf`, or null if it is not known
+ */
+export function firstSendByDouyin(
+  verification: Pick<Sent, 'douyinFirstSentAt' | 'douyinPreparedAt' | 'firstSentAt' | 'asOf'>,
+  douyinNow: Date | null,
+): Date | null {
+  const stamped = verification.douyinFirstSentAt ?? verification.douyinPreparedAt;
+  if (stamped !== null || douyinNow === null || verification.firstSentAt === null) return stamped;
+  return new Date(douyinNow.getTime() - (verification.asOf.getTime() - verification.firstSentAt.getTime()));
+}
+
+/** One use as both of Douyin's reads tell it. */
+interface Use extends CertificateUse {
+  /** The reads name different stores, or channels. */
+  readonly isContradictory: boolean;
 }
 
 /** Decides by what certificate/get and the verify records show. */
 export function judgeLookUp(
   verification: Sent,
   evidence: LookUpEvidence,
-  patience: LookUpPatience,
-  now: Date,
+  policy: SettlementPolicy,
 ): LookUpVerdict {
-  const { certificate, recordedUses, claims, rivals } = evidence;
-  const uses = [
-    ...(certificate?.uses ?? []),
-    ...(certificate?.lastUse ? [certificate.lastUse] : []),
-    ...recordedUses,
-  ].filter((use) => use.verifyId !== '');
+  const { certificate, claims, rivals } = evidence;
+  const uses = mergeUses(evidence);
   const claimed = claimedVerifyIds(uses, claims);
-  const candidates = distinct(uses.filter((use) => isOurs(verification, use) && !claimed.has(use.verifyId)));
+  const mayBeOurs = (use: Use): boolean =>
+    !claimed.has(use.verifyId) && isLikeOurs(verification, use, evidence.notBefore);
+
+  const candidates = uses.filter((use) => !use.isCancelled && mayBeOurs(use));
   // Each rival takes one that it can have made, and what is left after that is ours. Taking another's would leave that
   // one without any, and it would be told that it redeemed nothing.
   const taken = claimedVerifyIds(uses, [...claims, ...rivals]);
   const ours = candidates.find((use) => !taken.has(use.verifyId));
   if (ours) return { kind: 'success', use: ours };
   if (candidates.length > 0) {
-    const ids = rivals.map(({ id }) => `#${id}`);
-    return { kind: 'undecided', reason: `同店同一张券的另一笔核销 ${ids.join('、')} 尚未有结果` };
+    return undecided('look_up_rival', { rivals: rivals.map(({ id }) => `#${id}`).join('、') });
   }
+  // The customer has the coupon back, yet it was redeemed: what the shop did about it only people know.
+  if (uses.some((use) => use.isCancelled && mayBeOurs(use))) return undecided('look_up_own_use_cancelled');
 
-  const unused: LookUpVerdict = isUnusedForGood(verification, patience, now)
-    ? { kind: 'refused', reason: 'unused' }
-    : { kind: 'undecided', reason: '抖音显示该券未使用，等待确认' };
+  // A live use that nobody can tell whose it is contradicts a coupon that is shown unused: one of the reads lags behind.
+  const isEveryUseForeign = uses.every(
+    (use) => use.isCancelled || isProvedForeign(verification, use, claimed),
+  );
+  const isUnused = isUnusedForGood(verification, policy);
+  const unusedOr = (note: OutcomeNote['code'], reason: 'unused' | 'refunded' = 'unused'): LookUpVerdict =>
+    isUnused ? { kind: 'refused', reason } : undecided(note);
   if (!certificate) {
-    return verification.lastOutcomeKind === 'refused'
-      ? unused
-      : { kind: 'undecided', reason: '抖音查不到该券' };
+    return verification.lastOutcome === 'refused'
+      ? unusedOr('look_up_unknown_coupon')
+      : undecided('look_up_unknown_coupon');
   }
-  // A use is held against us only if it cannot be a misreading of our own: it is another verification's, it was before
-  // our first send, or both of Douyin's reads say that it was elsewhere.
-  const isForeign = (use: CertificateUse): boolean =>
-    claimed.has(use.verifyId) ||
-    isBeforeFirstSend(verification, use) ||
-    recordedUses.some(
-      (recorded) =>
-        recorded.verifyId === use.verifyId &&
-        (recorded.poiId !== '' || recorded.channel === 'other') &&
-        !isOurs(verification, recorded),
-    );
 
   if (verification.isTimesCard || certificate.kind === 'times_card') {
-    const { timesUsed } = certificate;
-    const usedBefore = verification.timesUsedBefore;
-    const isUntouched = timesUsed !== null && usedBefore !== null && timesUsed <= usedBefore;
+    // Attributed by id: a count that rose or fell may hide ours. An earlier use of a card is no contradiction.
+    const live = uses.filter((use) => !use.isCancelled);
     const isAccountedFor =
-      timesUsed !== null && certificate.uses.length >= timesUsed && certificate.uses.every(isForeign);
-    if (isUntouched || isAccountedFor) return unused;
-    return { kind: 'undecided', reason: '次卡次数的变化无法全部对应到核销记录' };
+      certificate.timesUsed !== null &&
+      live.length >= certificate.timesUsed &&
+      live.every((use) => isProvedForeign(verification, use, claimed) || isBefore(use, evidence.notBefore));
+    return isAccountedFor ? unusedOr('look_up_unused') : undecided('look_up_times_card');
   }
+  if (certificate.status !== 'USED' && !isEveryUseForeign) return undecided('look_up_whose_use');
   switch (certificate.status) {
-    case 'USED':
-      return uses.some(isForeign)
+    case 'USED': {
+      const latest = latestUse(uses.filter((use) => !use.isCancelled));
+      if (latest === null || !isProvedForeign(verification, latest, claimed)) {
+        return undecided('look_up_whose_use');
+      }
+      // That use may be cancelled, and what is under review or under way then still redeems.
+      const isTooLateForOurs =
+        verification.lastOutcome === 'in_review'
+          ? isUnused
+          : untilSendsHaveArrivedMs(verification, policy) === 0;
+      return isTooLateForOurs
         ? { kind: 'refused', reason: 'used_elsewhere' }
-        : { kind: 'undecided', reason: '券已使用，但抖音的核销记录不全' };
+        : { ...undecided('look_up_used_elsewhere'), isUsedByAnother: true };
+    }
     case 'REFUNDED':
     case 'REFUNDING':
     case 'CANCELLED':
-      return { kind: 'refused', reason: 'refunded' };
+      return unusedOr('look_up_refunding', 'refunded');
     case 'UNUSED':
     case 'EXPIRED':
-      return unused;
+      return unusedOr('look_up_unused');
     case 'UNKNOWN':
     case '':
-      return { kind: 'undecided', reason: '券状态无法识别' };
+      return undecided('look_up_unknown_status');
   }
 }
 
-/** Whether a coupon that Douyin shows unused was not, and will not be, redeemed by our sends. */
-function isUnusedForGood(verification: Sent, patience: LookUpPatience, now: Date): boolean {
+function undecided(
+  code: OutcomeNote['code'],
+  data?: OutcomeNote['data'],
+): Extract<LookUpVerdict, { kind: 'undecided' }> {
+  return { kind: 'undecided', note: data ? { code, data } : { code }, isUsedByAnother: false };
+}
+
+/** Whether a coupon that Douyin does not show used was not, and will not be, redeemed by our sends. */
+function isUnusedForGood(verification: Sent, policy: SettlementPolicy): boolean {
   if (verification.lastSentAt === null) return false;
-  const sinceLastSendMs = now.getTime() - verification.lastSentAt.getTime();
-  switch (verification.lastOutcomeKind) {
+  const sinceLastSendMs = verification.asOf.getTime() - verification.lastSentAt.getTime();
+  switch (verification.lastOutcome) {
     case 'refused':
-      return untilSendsHaveArrivedMs(verification, patience.repeatDelaysMs, now) === 0;
+      return untilSendsHaveArrivedMs(verification, policy) === 0;
     case 'in_review':
-      return sinceLastSendMs >= REVIEW_LASTS_MS + patience.unusedIsFinalAfterMs;
+      return sinceLastSendMs >= REVIEW_LASTS_MS + policy.unusedIsFinalAfterMs;
     case 'unanswered':
-    case '':
-      return sinceLastSendMs >= patience.unusedIsFinalAfterMs;
+    case null:
+      return sinceLastSendMs >= policy.unusedIsFinalAfterMs;
   }
+}
+
+/** Each use once, the earliest first. A record that names no store leaves it to the certificate. */
+function mergeUses({ certificate, recordedUses }: LookUpEvidence): readonly Use[] {
+  const byId = new Map<string, Use>();
+  const shown = [...(certificate?.uses ?? []), ...(certificate?.lastUse ? [certificate.lastUse] : [])];
+  for (const use of [...shown, ...recordedUses]) {
+    if (use.verifyId === '') continue;
+    const known = byId.get(use.verifyId);
+    byId.set(use.verifyId, known ? mergeUse(known, use) : { ...use, isContradictory: false });
+  }
+  return [...byId.values()].sort((a, b) => timeOf(a) - timeOf(b));
+}
+
+function mergeUse(known: Use, other: CertificateUse): Use {
+  const differ = (a: string, b: string, none: string) => a !== none && b !== none && a !== b;
+  return {
+    ...known,
+    verifyTime: known.verifyTime ?? other.verifyTime,
+    channel: known.channel === 'unknown' ? other.channel : known.channel,
+    poiId: known.poiId || other.poiId,
+    isCancelled: known.isCancelled || other.isCancelled,
+    isContradictory:
+      known.isContradictory ||
+      differ(known.poiId, other.poiId, '') ||
+      differ(known.channel, other.channel, 'unknown'),
+  };
+}
+
+function timeOf(use: CertificateUse): number {
+  return use.verifyTime?.getTime() ?? 0;
+}
+
+/** The latest, if it can be told which that is. */
+function latestUse(uses: readonly Use[]): Use | null {
+  return uses.some((use) => use.verifyTime === null && uses.length > 1) ? null : (uses.at(-1) ?? null);
+}
+
+/** A use is held against us only if Douyin says without contradiction that it was another's. */
+function isProvedForeign(verification: Pick<Sent, 'poiId'>, use: Use, claimed: ReadonlySet<string>): boolean {
+  if (claimed.has(use.verifyId)) return true;
+  if (use.isContradictory) return false;
+  return use.channel === 'other' || (use.poiId !== '' && use.poiId !== verification.poiId);
+}
+
+function isLikeOurs(verification: Sent, use: Use, notBefore: Date | null): boolean {
+  return (
+    use.channel === 'open_api' &&
+    !use.isContradictory &&
+    use.poiId === verification.poiId &&
+    use.verifyTime !== null &&
+    verification.openSendCount > 0 &&
+    notBefore !== null &&
+    !isBefore(use, notBefore)
+  );
+}
+
+function isBefore(use: CertificateUse, notBefore: Date | null): boolean {
+  return (
+    use.verifyTime !== null &&
+    notBefore !== null &&
+    use.verifyTime.getTime() < notBefore.getTime() - DOUYIN_TIME_MARGIN_MS
+  );
 }
 
 /** The ids of the uses that are others'. A claim without an id takes the first use it can have made that nobody names. */
-function claimedVerifyIds(uses: readonly CertificateUse[], claims: readonly Claim[]): ReadonlySet<string> {
+function claimedVerifyIds(uses: readonly Use[], claims: readonly Claim[]): ReadonlySet<string> {
   const claimed = new Set(claims.map((claim) => claim.verifyId));
   claimed.delete('');
   for (const claim of claims.filter((unnamed) => unnamed.verifyId === '')) {
-    const use = distinct(uses).find(
-      (candidate) => !claimed.has(candidate.verifyId) && canBeOf(claim, candidate),
-    );
+    const use = uses.find((candidate) => !claimed.has(candidate.verifyId) && canBeOf(claim, candidate));
     if (use) claimed.add(use.verifyId);
   }
   return claimed;
 }
 
-function canBeOf(claim: Claim, use: CertificateUse): boolean {
-  if (use.channel !== 'open_api' || use.isCancelled || use.poiId !== claim.poiId) return false;
+function canBeOf(claim: Claim, use: Use): boolean {
+  if (use.channel !== 'open_api' || use.isContradictory || use.isCancelled || use.poiId !== claim.poiId) {
+    return false;
+  }
   if (use.verifyTime === null) return true;
+  const notBefore = claim.douyinFirstSentAt ?? claim.douyinPreparedAt;
+  const notAfter = claim.verifyStatus === 'success' ? claim.verifyTime : null;
   const atMs = use.verifyTime.getTime();
   return (
-    atMs >= (claim.firstSentAt?.getTime() ?? -Infinity) - CLOCK_SKEW_MS &&
-    atMs <= (claim.settledAt?.getTime() ?? Infinity) + CLOCK_SKEW_MS
+    atMs >= (notBefore?.getTime() ?? -Infinity) - DOUYIN_TIME_MARGIN_MS &&
+    atMs <= (notAfter?.getTime() ?? Infinity) + DOUYIN_TIME_MARGIN_MS
   );
-}
-
-/** Each use once, the earliest first. */
-function distinct(uses: readonly CertificateUse[]): readonly CertificateUse[] {
-  const byId = new Map(uses.map((use) => [use.verifyId, use]));
-  return [...byId.values()].sort((a, b) => (a.verifyTime?.getTime() ?? 0) - (b.verifyTime?.getTime() ?? 0));
-}
-
-function isOurs(verification: Sent, use: CertificateUse): boolean {
-  return (
-    use.channel === 'open_api' &&
-    !use.isCancelled &&
-    use.poiId === verification.poiId &&
-    use.verifyTime !== null &&
-    verification.openSendCount > 0 &&
-    !isBeforeFirstSend(verification, use)
-  );
-}
-
-function isBeforeFirstSend(verification: Sent, use: CertificateUse): boolean {
-  return (
-    use.verifyTime !== null &&
-    verification.firstSentAt !== null &&
-    use.verifyTime.getTime() < verification.firstSentAt.getTime() - CLOCK_SKEW_MS
-  );
-}
-
-/** Stores, other than the verification's own, in which it was used since our first send: their records are asked too. */
-export function otherStoresOfUses(verification: Sent, certificate: Certificate | null): readonly string[] {
-  const uses = [...(certificate?.uses ?? []), ...(certificate?.lastUse ? [certificate.lastUse] : [])];
-  const poiIds = uses
-    .filter((use) => !isBeforeFirstSend(verification, use))
-    .map((use) => use.poiId)
-    .filter((poiId) => poiId !== '' && poiId !== verification.poiId);
-  return [...new Set(poiIds)];
 }

@@ -1,7 +1,7 @@
 // Everything the HTTP surface is built from. Types only; the parts are joined in src/deps.ts.
 import type { Metrics } from '../observability/metrics.ts';
 import type { AccessTokens, Douyin, ShortLinks } from '../ports/douyin.ts';
-import type { EnrichmentRunner, VerificationResolver } from '../ports/verification-runner.ts';
+import type { EnrichmentRunner } from '../ports/verification-runner.ts';
 import type { AuthenticateAppDeps } from '../services/authenticate-app.ts';
 import type { HealthChecker, HealthProbes } from '../services/check-health.ts';
 import type { AppRateLimiter, CodeGuessingGuard } from '../services/rate-limits.ts';
@@ -13,7 +13,6 @@ export interface HttpDeps extends VerifyCouponDeps, AuthenticateAppDeps {
   readonly shortLinks: ShortLinks;
   readonly accessTokens: AccessTokens;
   readonly enrichmentRunner: EnrichmentRunner;
-  readonly resolver: VerificationResolver;
   /** Verifications in flight per process; past it callers are refused at once. */
   readonly maxInFlight: number;
   /** CIDR blocks the internal endpoints answer to. */

@@ -67,10 +67,9 @@ function render(ctx: HttpContext, error: AppError): void {
   const status = STATUS_BY_KIND[error.kind];
   ctx.state.errorCode = error.code;
   ctx.status = status;
-  if (status === 429 || status === 503) {
-    const seconds = error.data?.['retry_after_seconds'];
-    ctx.set('Retry-After', String(typeof seconds === 'number' ? seconds : DEFAULT_RETRY_AFTER_SECONDS));
-  }
+  const seconds = error.data?.['retry_after_seconds'];
+  if (typeof seconds === 'number') ctx.set('Retry-After', String(seconds));
+  else if (status === 429 || status === 503) ctx.set('Retry-After', String(DEFAULT_RETRY_AFTER_SECONDS));
   ctx.type = 'application/json; charset=utf-8';
   ctx.body = JSON.stringify(errorBody(error.code, { language, requestId, details: error.data }));
 }

@@ -5,6 +5,7 @@ import type { VerifyMode } from '../domain/coupon.ts';
 export interface RunVerificationInput {
   readonly verificationId: number;
   readonly round: number;
+  readonly roundKey: string | null;
   readonly mode: VerifyMode;
   readonly poiId: string;
   readonly appCode: string;
@@ -23,22 +24,8 @@ export type RunStart =
 export interface VerificationRunner {
   /** Never throws for what the engine or the network did; returns within `timeoutMs`. */
   start(input: RunVerificationInput, timeoutMs: number): Promise<RunStart>;
-}
-
-export interface VerificationResolver {
-  /**
-   * Settles, by an operator's word and with an audit entry, a verification that Douyin cannot tell about.
-   * @throws AppError `verification.not_processing`, `gateway.engine_unavailable`
-   */
-  resolve(
-    run: RunVerificationInput,
-    decision: {
-      readonly verifyStatus: 'success' | 'failed';
-      readonly note: string;
-      readonly actor: string;
-      readonly requestId: string;
-    },
-  ): Promise<void>;
+  /** Has a waiting run look at the row, and at Douyin, at once. Never throws: one that is not told looks later. */
+  lookNow(verificationId: number, round: number): Promise<void>;
 }
 
 export interface RunEnrichmentInput {

@@ -1,5 +1,5 @@
-// Puts the advice beside verifications: for a coupon we redeemed ourselves earlier it says when and where.
-import { advise, type AdviceOptions, mayHaveBeenUsedHere } from '../domain/advice.ts';
+// Puts the advice beside verifications: for a coupon that we redeemed ourselves, or may have, it says when and where.
+import { advise, type AdviceOptions } from '../domain/advice.ts';
 import type { Verification } from '../domain/verification.ts';
 import type { Database } from '../db/unit-of-work.ts';
 import type { Logger } from '../observability/logger.ts';
@@ -31,22 +31,26 @@ export async function adviseOnAll(
   verifications: readonly Verification[],
   options: AdviceOptions,
 ): Promise<readonly AdvisedVerification[]> {
-  const earlier = await findEarlierUses(deps, verifications.filter(mayHaveBeenUsedHere));
+  const related = await findRelated(deps, verifications);
   return verifications.map((verification) => ({
     verification,
-    advice: advise(verification, earlier.get(verification.id) ?? null, options),
+    advice: advise(verification, related.get(verification.relatedVerificationId ?? 0) ?? null, options),
   }));
 }
 
-async function findEarlierUses(
+async function findRelated(
   deps: AdviseCashierDeps,
   verifications: readonly Verification[],
 ): Promise<ReadonlyMap<number, Verification>> {
-  if (verifications.length === 0) return new Map();
+  const ids = verifications
+    .map(({ relatedVerificationId }) => relatedVerificationId)
+    .filter((id) => id !== null);
+  if (ids.length === 0) return new Map();
   try {
-    return await deps.db.run(({ reports }) => reports.findEarlierUses(verifications.map(({ id }) => id)));
+    const found = await deps.db.run(({ reports }) => reports.findByIds(ids));
+    return new Map(found.map((verification) => [verification.id, verification]));
   } catch (err) {
-    deps.logger.warn({ reason: String(err) }, 'earlier uses of coupons not read');
+    deps.logger.warn({ reason: String(err) }, 'earlier verifications of coupons not read');
     return new Map();
   }
 }

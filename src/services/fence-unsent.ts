@@ -1,32 +1,32 @@
 // For a request that was refused because the database fell silent: its row may have been stored all the same, and must
-// then never be sent, for the caller was told that nothing was done. If this process ends before, the sweeper decides.
+// then never be sent, for the caller was told that nothing was done. If this process ends before, the row's age does it:
+// no first verify is counted later than `firstSendWithinMs` after its round began.
 import { setTimeout as delay } from 'node:timers/promises';
-import { ERRORS } from '../domain/errors.ts';
-import { FIRST_SEND_DEADLINE_MS } from '../domain/verification.ts';
+import type { SettlementPolicy } from '../domain/verification.ts';
 import { CALLER_PATIENCE_MS, type Database } from '../db/unit-of-work.ts';
 import type { Logger } from '../observability/logger.ts';
-import type { Clock } from '../ports/clock.ts';
 
-const FIRST_PAUSE_MS = 500;
-const LONGEST_PAUSE_MS = 4000;
+const FIRST_PAUSE_MS = 100;
+const LONGEST_PAUSE_MS = 2000;
+/** A statement that outlived its request may be stored this much later. Milliseconds. */
+const STATEMENT_OUTLIVES_MS = 15_000;
 
 export interface FenceUnsentDeps {
   readonly db: Database;
-  readonly clock: Clock;
+  readonly policy: Pick<SettlementPolicy, 'firstSendWithinMs'>;
   readonly logger: Logger;
 }
 
 /**
  * Closes the round that may have been stored, as soon as the database shows it. Never rejects. A round that is not there
- * may still be on its way, so it is looked for until the deadline for a first send: after that nobody sends it any more.
- * @param round.startedAt as it was given to the statement: a round that somebody else began is not this one
+ * may still be on its way, so it is looked for until nobody could send it any more.
+ * @param round.roundKey as it was given to the statement: a round that somebody else began is not this one
  */
 export async function fenceUnsent(
   deps: FenceUnsentDeps,
-  round: { readonly appId: number; readonly verifyToken: string; readonly startedAt: Date },
+  round: { readonly appId: number; readonly verifyToken: string; readonly roundKey: string },
 ): Promise<void> {
-  const code = 'gateway.database_unavailable';
-  const giveUpAt = performance.now() + FIRST_SEND_DEADLINE_MS;
+  const giveUpAt = performance.now() + deps.policy.firstSendWithinMs + STATEMENT_OUTLIVES_MS;
   for (
     let pauseMs = FIRST_PAUSE_MS;
     performance.now() < giveUpAt;
@@ -36,15 +36,13 @@ export async function fenceUnsent(
     try {
       const isSeen = await deps.db.run(async ({ verifications }) => {
         const stored = await verifications.findByToken(round.appId, round.verifyToken);
-        const isStored = stored !== null && stored.roundStartedAt >= round.startedAt;
-        if (stored?.roundStartedAt.getTime() === round.startedAt.getTime()) {
-          await verifications.closeNotAttempted(
-            stored,
-            { reason: code, errorCode: 0, errorDescription: ERRORS[code].zh },
-            deps.clock.now(),
-          );
-        }
-        return isStored;
+        if (stored?.roundKey !== round.roundKey) return false;
+        await verifications.endNotAttempted(stored, {
+          reason: 'gateway.database_unavailable',
+          douyin: null,
+          relatedVerificationId: null,
+        });
+        return true;
       }, CALLER_PATIENCE_MS);
       if (isSeen) return;
     } catch (err) {

@@ -1,19 +1,23 @@
-// Settles, by an operator's word, a verification that Douyin cannot tell about. The runner stores and audits it.
-import { AppError } from '../domain/errors.ts';
-import type { Verification } from '../domain/verification.ts';
+// Settles, by an operator's word, a verification that Douyin cannot tell about.
+import { decideByOperator } from '../db/operator-decision.ts';
 import type { Database } from '../db/unit-of-work.ts';
-import type { VerificationResolver } from '../ports/verification-runner.ts';
+import { AppError } from '../domain/errors.ts';
+import type { SettlementPolicy, Verification } from '../domain/verification.ts';
+import type { VerdictBoard } from '../ports/verdict-board.ts';
+import type { VerificationRunner } from '../ports/verification-runner.ts';
 import type { Actor } from './actor.ts';
 
 export interface ResolveVerificationDeps {
   readonly db: Database;
-  readonly resolver: VerificationResolver;
+  readonly policy: SettlementPolicy;
+  readonly board: VerdictBoard;
+  readonly runner: VerificationRunner;
 }
 
 /**
  * @returns the record as it is then
- * @throws AppError `verification.not_found`, `verification.not_processing`, `gateway.engine_unavailable`,
- *   `gateway.database_unavailable`
+ * @throws AppError `verification.not_found`, `verification.not_processing`, `verification.send_in_flight` (then nothing
+ *   is sent any more, and `retry_after_seconds` says when to decide), `gateway.database_unavailable`
  */
 export async function resolveVerification(
   deps: ResolveVerificationDeps,
@@ -21,24 +25,25 @@ export async function resolveVerification(
   decision: { readonly verifyStatus: 'success' | 'failed'; readonly note: string },
   actor: Actor,
 ): Promise<Verification> {
-  const verification = await find(deps.db, id);
-  if (verification.verifyStatus !== 'processing') throw new AppError('verification.not_processing');
-  await deps.resolver.resolve(
-    {
-      verificationId: id,
-      round: verification.round,
-      mode: verification.mode,
-      poiId: verification.poiId,
-      appCode: verification.appCode,
-      appName: verification.appName,
-    },
-    { ...decision, actor: actor.uid, requestId: actor.requestId },
-  );
-  return find(deps.db, id);
-}
-
-async function find(db: Database, id: number): Promise<Verification> {
-  const found = await db.run(({ verifications }) => verifications.findById(id));
-  if (!found) throw new AppError('verification.not_found');
-  return found;
+  const row = await deps.db.run(({ verifications }) => verifications.findById(id));
+  if (!row) throw new AppError('verification.not_found');
+  if (row.verifyStatus !== 'processing') throw new AppError('verification.not_processing');
+  const outcome = await decideByOperator(deps, row, decision.verifyStatus, {
+    actor: actor.uid,
+    note: decision.note,
+    requestId: actor.requestId,
+  });
+  switch (outcome.kind) {
+    case 'not_processing':
+      throw new AppError('verification.not_processing');
+    case 'send_in_flight':
+      throw new AppError('verification.send_in_flight', {
+        data: { retry_after_seconds: Math.ceil(outcome.retryAfterMs / 1000) },
+      });
+    case 'decided':
+      deps.board.publish(outcome.verification);
+      // The row is the truth: a run that does not hear of it reads it at its next step.
+      await deps.runner.lookNow(id, row.round);
+      return outcome.verification;
+  }
 }

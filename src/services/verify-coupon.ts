@@ -2,11 +2,13 @@
 // What happens to the coupon is the workflow's; a verdict after the budget is read from the row.
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import { AppError, ERRORS } from '../domain/errors.ts';
+import { AppError } from '../domain/errors.ts';
 import { isPoiAllowed, type VerifierApp } from '../domain/verifier-app.ts';
 import {
   answerRepeat,
   isAnswerable,
+  isTooLateToSend,
+  type SettlementPolicy,
   type Verification,
   type VerificationRequest,
 } from '../domain/verification.ts';
@@ -17,18 +19,18 @@ import {
   DatabaseAwayError,
   type Repositories,
 } from '../db/unit-of-work.ts';
-import type { Clock } from '../ports/clock.ts';
 import type { VerdictBoard } from '../ports/verdict-board.ts';
 import type { VerificationRunner } from '../ports/verification-runner.ts';
 import type { Logger } from '../observability/logger.ts';
 import { fenceUnsent } from './fence-unsent.ts';
 import { answerCaller } from './answer-caller.ts';
+import { closeIfTooLate } from './find-verification.ts';
 
 export interface VerifyCouponDeps {
   readonly db: Database;
   readonly runner: VerificationRunner;
   readonly board: VerdictBoard;
-  readonly clock: Clock;
+  readonly policy: SettlementPolicy;
   readonly logger: Logger;
   /** How long a caller waits, milliseconds (VERIFY_BUDGET_MS). */
   readonly budgetMs: number;
@@ -69,7 +71,7 @@ export async function verifyCoupon(deps: VerifyCouponDeps, input: VerifyCouponIn
   const deadline = performance.now() + deps.budgetMs;
   if (!isPoiAllowed(input.app, input.poiId)) throw new AppError('app.poi_not_allowed');
   const verifyToken = input.verifyToken ?? randomUUID();
-  const accepted = await openRound(deps, input.app.id, verifyToken, (verifications, now) =>
+  const accepted = await openRound(deps, input.app.id, verifyToken, (verifications, roundKey) =>
     verifications.accept(
       {
         appId: input.app.id,
@@ -83,18 +85,18 @@ export async function verifyCoupon(deps: VerifyCouponDeps, input: VerifyCouponIn
         deviceId: input.deviceId,
         note: input.note,
         requestId: input.requestId,
+        roundKey,
       },
       input.nonce,
-      now,
     ),
   );
   switch (accepted.kind) {
     case 'nonce_reused':
       throw new AppError('auth.nonce_reused');
     case 'accepted':
-      return answerCaller(await run(deps, accepted.verification, deadline));
+      return answerCaller(deps, await run(deps, accepted.verification, deadline));
     case 'exists':
-      return answerCaller(await repeat(deps, input, verifyToken, deadline));
+      return answerCaller(deps, await repeat(deps, input, verifyToken, deadline));
   }
 }
 
@@ -103,17 +105,17 @@ async function openRound<T>(
   deps: VerifyCouponDeps,
   appId: number,
   verifyToken: string,
-  store: (verifications: Repositories['verifications'], now: Date) => Promise<T>,
+  store: (verifications: Repositories['verifications'], roundKey: string) => Promise<T>,
 ): Promise<T> {
-  const startedAt = deps.clock.now();
+  const roundKey = randomUUID();
   try {
     return await deps.db.run(
-      (repositories) => store(repositories.verifications, startedAt),
+      (repositories) => store(repositories.verifications, roundKey),
       CALLER_PATIENCE_MS,
     );
   } catch (err) {
     if (err instanceof DatabaseAwayError && err.mayHaveRun)
-      void fenceUnsent(deps, { appId, verifyToken, startedAt });
+      void fenceUnsent(deps, { appId, verifyToken, roundKey });
     throw err;
   }
 }
@@ -130,6 +132,15 @@ async function repeat(
     CALLER_PATIENCE_MS,
   );
   if (!stored) throw new Error('A verification that exists was not found');
+  return answerStored(deps, input, await closeIfTooLate(deps, stored), deadline);
+}
+
+async function answerStored(
+  deps: VerifyCouponDeps,
+  input: VerifyCouponInput,
+  stored: Verification,
+  deadline: number,
+): Promise<Verification> {
   switch (answerRepeat(stored, input)) {
     case 'other_request':
       throw new AppError('verification.token_reused');
@@ -138,8 +149,9 @@ async function repeat(
     case 'wait':
       return waitOrStart(deps, stored, deadline);
     case 'try_again': {
-      const reopened = await openRound(deps, input.app.id, verifyToken, (verifications, now) =>
-        verifications.reopen(stored, stored.mode, input.requestId, now),
+      const { mode, verifyToken } = stored;
+      const reopened = await openRound(deps, input.app.id, verifyToken, (verifications, roundKey) =>
+        verifications.reopen(stored, { mode, requestId: input.requestId, roundKey }),
       );
       // Another request with the same token opened it first: wait for that one.
       return reopened ? run(deps, reopened, deadline) : waitForVerdict(deps, stored, deadline, FIRST_POLL_MS);
@@ -156,14 +168,16 @@ async function waitOrStart(
   stored: Verification,
   deadline: number,
 ): Promise<Verification> {
-  const restsForMs = (row: Verification) => deps.clock.now().getTime() - row.updatedAt.getTime();
+  const restsForMs = (row: Verification) => row.asOf.getTime() - row.updatedAt.getTime();
   const firstWaitEndsAt = Math.min(
     deadline,
     performance.now() + Math.max(0, STRANDED_AFTER_MS - restsForMs(stored)),
   );
   const known = await waitForVerdict(deps, stored, firstWaitEndsAt, FIRST_POLL_OF_REPEAT_MS);
   if (isAnswerable(known) || performance.now() >= deadline) return known;
-  return known.openSendCount === 0 && restsForMs(known) >= STRANDED_AFTER_MS
+  return known.openSendCount === 0 &&
+    restsForMs(known) >= STRANDED_AFTER_MS &&
+    !isTooLateToSend(known, deps.policy)
     ? run(deps, known, deadline)
     : waitForVerdict(deps, known, deadline, FIRST_POLL_OF_REPEAT_MS);
 }
@@ -182,6 +196,7 @@ async function run(
       {
         verificationId: verification.id,
         round: verification.round,
+        roundKey: verification.roundKey,
         mode: verification.mode,
         poiId: verification.poiId,
         appCode: verification.appCode,
@@ -218,15 +233,11 @@ async function closeUnsent(deps: VerifyCouponDeps, verification: Verification): 
   try {
     return await deps.db.run(
       (repositories) =>
-        repositories.verifications.closeNotAttempted(
-          verification,
-          {
-            reason: 'gateway.engine_unavailable',
-            errorCode: 0,
-            errorDescription: ERRORS['gateway.engine_unavailable'].zh,
-          },
-          deps.clock.now(),
-        ),
+        repositories.verifications.endNotAttempted(verification, {
+          reason: 'gateway.engine_unavailable',
+          douyin: null,
+          relatedVerificationId: null,
+        }),
       CALLER_PATIENCE_MS,
     );
   } catch (err) {

@@ -1,25 +1,13 @@
 // The verification-runner port on Temporal: an eagerly started workflow VerifyCoupon per verification.
 import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
+import { WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError } from '@temporalio/client';
+import type { Logger } from '../observability/logger.ts';
+import type { RunStart, RunVerificationInput, VerificationRunner } from '../ports/verification-runner.ts';
 import {
-  WithStartWorkflowOperation,
-  WorkflowExecutionAlreadyStartedError,
-  WorkflowUpdateFailedError,
-  type Workflow,
-} from '@temporalio/client';
-import { AppError } from '../domain/errors.ts';
-import type {
-  RunStart,
-  RunVerificationInput,
-  VerificationResolver,
-  VerificationRunner,
-} from '../ports/verification-runner.ts';
-import {
-  RESOLVE_UPDATE,
-  type ResolveInput,
+  LOOK_NOW_SIGNAL,
   SEARCH_ATTRIBUTES,
   TASK_QUEUES,
   type VerifyCouponInput,
-  type VerifyCouponResult,
   verifyWorkflowId,
   WORKFLOW_TYPES,
 } from '../../workflows/contract.ts';
@@ -28,7 +16,7 @@ import { isCertainRefusal, withinEngineTime } from './engine-failure.ts';
 
 /** A worker killed in the middle of a step is taken over after this long. */
 const WORKFLOW_TASK_TIMEOUT = '5 seconds';
-const RESOLVE_TIMEOUT_MS = 10_000;
+const SIGNAL_TIMEOUT_MS = 2000;
 
 export interface WorkflowSettings {
   readonly lookAgainMs: number;
@@ -38,6 +26,7 @@ export interface WorkflowSettings {
 export function createVerificationRunner(
   temporal: TemporalConnection,
   settings: WorkflowSettings,
+  logger: Logger,
 ): VerificationRunner {
   return {
     async start(input, timeoutMs): Promise<RunStart> {
@@ -49,35 +38,14 @@ export function createVerificationRunner(
         return { kind: isCertainRefusal(cause) ? 'refused' : 'uncertain', cause };
       }
     },
-  };
-}
 
-/** Sends the update `resolve` to the verification's workflow, starting it again if it was lost. */
-export function createVerificationResolver(
-  temporal: TemporalConnection,
-  settings: WorkflowSettings,
-): VerificationResolver {
-  return {
-    async resolve(run, decision) {
+    async lookNow(verificationId, round) {
+      const handle = temporal.client.workflow.getHandle(verifyWorkflowId(verificationId, round));
       try {
-        await withinEngineTime(
-          RESOLVE_TIMEOUT_MS,
-          temporal.client.workflow.executeUpdateWithStart<Workflow, VerifyCouponResult, [ResolveInput]>(
-            RESOLVE_UPDATE,
-            {
-              args: [decision],
-              startWorkflowOperation: new WithStartWorkflowOperation(WORKFLOW_TYPES.verifyCoupon, {
-                ...workflowOptions(settings, run),
-                workflowIdConflictPolicy: 'USE_EXISTING',
-              }),
-            },
-          ),
-        );
-      } catch (cause) {
-        // A workflow that closes while the update reaches it has decided by itself.
-        if (cause instanceof WorkflowUpdateFailedError)
-          throw new AppError('verification.not_processing', { cause });
-        throw new AppError('gateway.engine_unavailable', { cause });
+        await withinEngineTime(SIGNAL_TIMEOUT_MS, handle.signal(LOOK_NOW_SIGNAL));
+      } catch (err) {
+        if (err instanceof WorkflowNotFoundError) return;
+        logger.warn({ err, verificationId }, 'a waiting verification could not be told to look now');
       }
     },
   };

@@ -54,7 +54,11 @@ describe('prepareCoupon', () => {
   }); // prettier-ignore
 
   it.each<[string, OrderInput, Expected]>([
-    ['an order that lists nothing usable', { couponStatus: 'refunded' }, { errorCode: -1 }],
+    [
+      'an order that lists nothing usable',
+      { couponStatus: 'refunded' },
+      { reason: 'coupon.none_usable', errorCode: 0 },
+    ],
     ['a coupon that is being given away', { status: 'gifted' }, { errorCode: 2119006 }],
     ['an order that is not paid', { status: 'unpaid' }, { errorCode: 2119007 }],
     ['a wrong store', { poiIds: ['7182937465123456791'] }, { errorCode: 3000002 }],
@@ -77,9 +81,9 @@ describe('prepareCoupon', () => {
     const { key } = await accept({ expireTime: Math.floor(bench.clock.nowMs / 1000) - 60 });
     expect(await runner.activities.prepareCoupon(key)).toMatchObject({
       verifyStatus: 'failed',
-      errorCode: -1,
+      reason: 'coupon.none_usable',
     });
-    expect(await bench.row(key)).toMatchObject({ errorDescription: '券已过期' });
+    expect(await bench.row(key)).toMatchObject({ reasonDetail: 'expired', errorDescription: '' });
     bench.state.changeSettings({ listExpired: false });
   });
 
@@ -90,12 +94,147 @@ describe('prepareCoupon', () => {
     expect(await bench.row(key)).toMatchObject({ certificateId: order.coupons[1]!.certificateId });
   });
 
-  it('is made again when the database broke off before it was stored', async () => {
+  it('is kept until the database takes it: one prepare, however often it broke off', async () => {
     const { key, order } = await accept();
     runner.interpose('before', 'storePrepared', () => databaseAway(false));
-    await expect(runner.activities.prepareCoupon(key)).rejects.toMatchObject({ nonRetryable: false });
     expect(await runner.activities.prepareCoupon(key)).toEqual({ state: 'open' });
-    expect(bench.state.calls({ endpoint: 'prepare', orderId: order.orderId })).toHaveLength(2);
+    expect(bench.state.calls({ endpoint: 'prepare', orderId: order.orderId })).toHaveLength(1);
+  });
+
+  it.each(['stored_value_card', 'dynamic_voucher'] as const)(
+    'refuses a %s in words, before anything is sent',
+    async (kind) => {
+      const { key, order } = await accept({ kind });
+      expect(await runner.activities.prepareCoupon(key)).toMatchObject({
+        state: 'closed',
+        verifyStatus: 'failed',
+        reason: 'coupon.kind_not_supported',
+      });
+      expect(await bench.row(key)).toMatchObject({ step: 'settled', sendCount: 0 });
+      expect(bench.state.calls({ endpoint: 'verify', orderId: order.orderId })).toHaveLength(0);
+    },
+  );
+
+  describe('for an app that lost its right since it asked', () => {
+    it.each([
+      ['disabled', `status = 'disabled'`, 'app.disabled'],
+      ['fenced off', `poi_ids = '{other}'`, 'app.poi_not_allowed'],
+    ])('%s: nothing goes to Douyin', async (_how, change, reason) => {
+      const { key, order } = await accept();
+      await bench.query(`update apps set ${change} where id = ${bench.app.id}`);
+      expect(await runner.activities.prepareCoupon(key)).toMatchObject({ state: 'closed', reason });
+      await bench.query(`update apps set status = 'active', poi_ids = '{}' where id = ${bench.app.id}`);
+      expect(bench.state.calls({ orderId: order.orderId })).toHaveLength(0);
+      const second = await accept();
+      await runner.activities.prepareCoupon(second.key);
+      await bench.query(`update apps set ${change} where id = ${bench.app.id}`);
+      expect(await runner.activities.verifyCoupon(second.key)).toMatchObject({ state: 'closed', reason });
+      await bench.query(`update apps set status = 'active', poi_ids = '{}' where id = ${bench.app.id}`);
+      expect(bench.state.calls({ endpoint: 'verify', orderId: second.order.orderId })).toHaveLength(0);
+    });
+  });
+
+  it('names our own redemption of minutes ago when the customer shows the same code again', async () => {
+    const order = bench.state.createOrder();
+    const request = { mode: 'short_link', requestValue: order.shortLink } as const;
+    const first = await bench.accept(request);
+    await runner.activities.resolveShortLink(first);
+    await runner.activities.prepareCoupon(first);
+    expect(await runner.activities.verifyCoupon(first)).toMatchObject({ verifyStatus: 'success' });
+    const again = await bench.accept(request);
+    await runner.activities.resolveShortLink(again);
+    expect(await runner.activities.prepareCoupon(again)).toMatchObject({ errorCode: 45005117 });
+    expect(await bench.row(again)).toMatchObject({ relatedVerificationId: first.verificationId });
+  });
+
+  describe('while another verification of the order is in doubt', () => {
+    /** A coupon of the order was sent, and nobody knows what became of it. */
+    async function inDoubt(coupons = 2) {
+      const order = bench.state.createOrder({ coupons });
+      const request = { mode: 'short_link', requestValue: order.shortLink } as const;
+      const first = await bench.accept(request);
+      await runner.activities.resolveShortLink(first);
+      await runner.activities.prepareCoupon(first);
+      bench.state.addFault({ kind: 'cut-after-effect', endpoints: ['verify'], orderId: order.orderId });
+      await runner.activities.verifyCoupon(first);
+      const { shortLink } = bench.state.refreshQr(order.orderId);
+      const again = await bench.accept({ ...request, requestValue: shortLink });
+      await runner.activities.resolveShortLink(again);
+      return { order, first, again };
+    }
+    const redeemed = (orderId: string) => bench.state.ledger({ orderId, kind: 'verified' });
+
+    it('a second scan redeems nothing, and says for which one it waits', async () => {
+      const { order, first, again } = await inDoubt();
+      expect(await runner.activities.prepareCoupon(again)).toMatchObject({
+        state: 'closed',
+        reason: 'coupon.sibling_in_doubt',
+      });
+      expect(await bench.row(again)).toMatchObject({
+        step: 'not_attempted',
+        relatedVerificationId: first.verificationId,
+      });
+      expect(redeemed(order.orderId)).toHaveLength(1);
+    });
+
+    it('goes on with what is left once that one is decided while it waits', async () => {
+      const { order, first, again } = await inDoubt();
+      runner.interpose('after', 'findSiblingInDoubt', () =>
+        bench.startRunner().activities.verifyCoupon(first),
+      );
+      expect(await runner.activities.prepareCoupon(again)).toEqual({ state: 'open' });
+      expect(await bench.row(again)).toMatchObject({ certificateId: order.coupons[1]!.certificateId });
+      expect(await runner.activities.verifyCoupon(again)).toMatchObject({ verifyStatus: 'success' });
+      expect(redeemed(order.orderId)).toHaveLength(2);
+    });
+
+    it('holds for one that was prepared before the other one was sent, too', async () => {
+      const order = bench.state.createOrder({ coupons: 2 });
+      const keys = [
+        await bench.prepared({ requestValue: order.coupons[0]!.code }),
+        await bench.prepared({ requestValue: order.coupons[1]!.code }),
+      ] as const;
+      bench.state.addFault({ kind: 'cut-after-effect', endpoints: ['verify'], orderId: order.orderId });
+      await runner.activities.verifyCoupon(keys[0]);
+      expect(await runner.activities.verifyCoupon(keys[1])).toEqual({ state: 'open' });
+      expect(await bench.row(keys[1])).toMatchObject({ step: 'accepted', douyinVerifyToken: '' });
+      expect(await runner.activities.prepareCoupon(keys[1])).toMatchObject({
+        reason: 'coupon.sibling_in_doubt',
+      });
+      expect(redeemed(order.orderId)).toHaveLength(1);
+    });
+
+    it('lets two tills that count at the same moment through one after the other', async () => {
+      const order = bench.state.createOrder({ coupons: 2 });
+      const keys = await Promise.all(
+        order.coupons.map((coupon) => bench.prepared({ requestValue: coupon.code })),
+      );
+      const runners = [bench.startRunner(), bench.startRunner()];
+      bench.state.addFault({ kind: 'latency-before-effect', endpoints: ['verify'], delayMs: 100 });
+      const progress = await Promise.all(
+        keys.map((key, position) => runners[position]!.activities.verifyCoupon(key)),
+      );
+      expect(progress.map(({ state }) => state).toSorted()).toEqual(['closed', 'open']);
+      const held = keys[progress.findIndex(({ state }) => state === 'open')]!;
+      expect(await runner.activities.prepareCoupon(held)).toEqual({ state: 'open' });
+      expect(await runner.activities.verifyCoupon(held)).toMatchObject({ verifyStatus: 'success' });
+      expect(redeemed(order.orderId)).toHaveLength(2);
+    });
+
+    it('does not hold a plain code that is another coupon’s own', async () => {
+      bench.state.changeSettings({ plainCodeLists: 'coupon' });
+      const { order } = await inDoubt();
+      const key = await bench.accept({ requestValue: order.coupons[1]!.code });
+      expect(await runner.activities.prepareCoupon(key)).toEqual({ state: 'open' });
+      expect(await runner.activities.verifyCoupon(key)).toMatchObject({ verifyStatus: 'success' });
+      bench.state.changeSettings({ plainCodeLists: 'order' });
+    });
+
+    it('does not hold a caller that has prepared by itself', async () => {
+      const { order } = await inDoubt();
+      const key = await bench.preparedByCaller(order.coupons[1]!.code);
+      expect(await runner.activities.verifyCoupon(key)).toMatchObject({ verifyStatus: 'success' });
+    });
   });
 
   describe('two runners of one verification', () => {
@@ -121,7 +260,7 @@ describe('prepareCoupon', () => {
           bench.state.addFault({ kind: 'cut-after-effect', endpoints: ['verify'], orderId: order.orderId });
         }
         // The other one prepares and redeems between this one's look at the row and its prepare.
-        runner.interpose('after', 'findById', async () => {
+        runner.interpose('after', 'findGuarded', async () => {
           await other.activities.prepareCoupon(key);
           await other.activities.verifyCoupon(key);
         });
@@ -134,7 +273,7 @@ describe('prepareCoupon', () => {
     it('are not closed by one’s lost prepare once the other one has sent', async () => {
       const { key, order } = await accept();
       const other = bench.startRunner();
-      runner.interpose('after', 'findById', async () => {
+      runner.interpose('after', 'findGuarded', async () => {
         bench.state.addFault({ kind: 'cut-after-effect', endpoints: ['verify'], orderId: order.orderId });
         await other.activities.prepareCoupon(key);
         await other.activities.verifyCoupon(key);
@@ -144,7 +283,7 @@ describe('prepareCoupon', () => {
           orderId: order.orderId,
         });
       });
-      expect(await runner.activities.prepareCoupon(key)).toEqual({ state: 'open' });
+      expect(await runner.activities.prepareCoupon(key)).toMatchObject({ state: 'unknown' });
       expect(await bench.row(key)).toMatchObject({ verifyStatus: 'processing', step: 'sent' });
     });
   });

@@ -2,9 +2,10 @@
 // that stands still until it is told to go on. Hooks let something else happen right before or after one statement.
 import { randomBytes, randomUUID } from 'node:crypto';
 import type { MikroORM } from '@mikro-orm/postgresql';
+import { sql } from 'kysely';
 import type { ActivityDeps } from '../../activities/deps.ts';
 import { createActivities } from '../../activities/index.ts';
-import type { Activities } from '../../activities/types.ts';
+import type { Activities } from '../../workflows/activities.ts';
 import { openOrm } from '../../src/db/mikro-orm.config.ts';
 import {
   createDatabase,
@@ -12,6 +13,7 @@ import {
   DatabaseAwayError,
   type Repositories,
 } from '../../src/db/unit-of-work.ts';
+import type { NewVerification } from '../../src/db/repositories/verification.repository.ts';
 import type { Verification } from '../../src/domain/verification.ts';
 import type { VerifierApp } from '../../src/domain/verifier-app.ts';
 import { DouyinAccessTokens } from '../../src/douyin/access-token.ts';
@@ -28,13 +30,13 @@ import { SIMULATOR_DEFAULTS, startSimulator } from '../../src/simulator/simulato
 import { createVerdictBoard } from '../../src/verdict-board.ts';
 import type { VerificationKey } from '../../workflows/contract.ts';
 import { InMemoryTokenRow, InMemoryTokenStore } from '../douyin/in-memory-token-store.ts';
+import { TEST_POLICY } from '../support/policy.ts';
 import { createTestDatabase } from '../support/test-database.ts';
 
 export const [STORE, OTHER_STORE] = SIMULATOR_DEFAULTS.stores.map((store) => store.poiId) as [string, string];
-/** Douyin's schedule in small: three repeats. */
-export const REPEAT_DELAYS_MS = [5000, 5000, 40_000];
-export const UNUSED_IS_FINAL_AFTER_MS = 3_600_000;
 const DOUYIN_TIMEOUT_MS = 400;
+/** How long a verification waits for another one in doubt: long enough to settle one here, and soon over. */
+const SIBLING_WAIT_MS = 300;
 
 /** A statement of the repository of verifications. */
 type Statement = keyof Repositories['verifications'];
@@ -63,6 +65,8 @@ export interface Bench {
   accept(request?: Partial<Verification>): Promise<VerificationKey>;
   /** Accepts and prepares, up to the verify. */
   prepared(request: Partial<Verification>): Promise<VerificationKey>;
+  /** As a caller does that prepares by itself: its coupon is its own choice, whatever else is in doubt. */
+  preparedByCaller(code: string, request?: Partial<Verification>): Promise<VerificationKey>;
   row(key: VerificationKey): Promise<Verification>;
   eventsOf(key: VerificationKey): Promise<readonly string[]>;
   query(sql: string): Promise<Record<string, unknown>[]>;
@@ -82,7 +86,7 @@ export async function openBench(): Promise<Bench> {
     startSimulator({ clock: () => clock.nowMs }),
   ]);
   const orm = await openOrm({ url: database.url, poolSize: 5, logger: silent });
-  const db = createDatabase(orm);
+  const db = createDatabase(orm, { policy: TEST_POLICY, now: () => sql<Date>`${clock.now()}::timestamptz` });
   const starts: RunVerificationInput[] = [];
   const closes: (() => Promise<void>)[] = [];
   const tokenRow = new InMemoryTokenRow();
@@ -120,6 +124,7 @@ export async function openBench(): Promise<Bench> {
     const deps: ActivityDeps = {
       db: hookedDatabase(db, hooks),
       douyin,
+      douyinClock,
       shortLinks,
       accessTokens,
       runner: {
@@ -127,14 +132,13 @@ export async function openBench(): Promise<Bench> {
           starts.push(input);
           return Promise.resolve({ kind: 'started', here: true });
         },
+        lookNow: () => Promise.resolve(),
       },
       enrichmentRunner: { retryNow: () => Promise.resolve(), ensureRunning: () => Promise.resolve(true) },
       board: createVerdictBoard(),
-      clock,
-      douyinClock,
       logger,
-      repeatDelaysMs: REPEAT_DELAYS_MS,
-      unusedIsFinalAfterMs: UNUSED_IS_FINAL_AFTER_MS,
+      policy: TEST_POLICY,
+      siblingWaitMs: SIBLING_WAIT_MS,
     };
     return {
       activities: createActivities(deps),
@@ -166,14 +170,14 @@ export async function openBench(): Promise<Bench> {
           deviceId: '',
           note: '',
           requestId: 'test',
+          roundKey: randomUUID(),
           ...request,
-        },
+        } as NewVerification,
         { clientKey: 'till', nonce: randomUUID(), expiresAt: clock.now() },
-        clock.now(),
       ),
     );
     if (accepted.kind !== 'accepted') throw new Error(`The request was not accepted: ${accepted.kind}`);
-    return { verificationId: accepted.verification.id, round: 1 };
+    return { verificationId: accepted.verification.id, round: 1, roundKey: accepted.verification.roundKey };
   };
   const query = (sql: string) => orm.em.fork().execute<Record<string, unknown>[]>(sql);
   return {
@@ -191,6 +195,17 @@ export async function openBench(): Promise<Bench> {
       if (progress.state !== 'open') throw new Error('The coupon was not prepared');
       return key;
     },
+    async preparedByCaller(code, request = {}) {
+      const prepared = await runner.deps.douyin.prepare({ code }, STORE);
+      if (prepared.kind !== 'prepared') throw new Error('The simulator did not prepare');
+      const [certificate] = prepared.order.certificates;
+      return accept({
+        mode: 'encrypted_code',
+        requestValue: certificate?.encryptedCode ?? '',
+        verifyToken: prepared.order.verifyToken,
+        ...request,
+      });
+    },
     row,
     async eventsOf(key) {
       const rows = await query(
@@ -206,6 +221,12 @@ export async function openBench(): Promise<Bench> {
       await database.drop();
     },
   };
+}
+
+/** This process stands still: its own clock, which only runs forward, is this much later when it goes on. */
+export function standStill(durationMs: number): void {
+  const before = performance.now.bind(performance);
+  performance.now = () => before() + durationMs;
 }
 
 /** The database breaks off the statement: before it ran, or after it was committed. */

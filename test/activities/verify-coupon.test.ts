@@ -1,20 +1,20 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { FIRST_SEND_DEADLINE_MS, type Verification } from '../../src/domain/verification.ts';
+import { REPEAT_WINDOW_MS, type Verification } from '../../src/domain/verification.ts';
 import type { AccessToken } from '../../src/ports/douyin.ts';
 import type { FaultInput, OrderInput } from '../../src/simulator/simulator.ts';
-import type { Closed } from '../../activities/types.ts';
+import type { Closed } from '../../workflows/activities.ts';
 import type { VerificationKey } from '../../workflows/contract.ts';
 import {
   type Bench,
   databaseAway,
   openBench,
   OTHER_STORE,
-  REPEAT_DELAYS_MS,
   type Runner,
+  standStill,
   STORE,
-  UNUSED_IS_FINAL_AFTER_MS,
 } from './support.ts';
+import { TEST_POLICY } from '../support/policy.ts';
 
 let bench: Bench;
 let runner: Runner;
@@ -29,7 +29,9 @@ afterEach(() => {
   bench.state.clearFaults();
 });
 
-const LATE_ARRIVAL_MS = Math.max(...REPEAT_DELAYS_MS);
+const LATE_ARRIVAL_MS = TEST_POLICY.sendArrivesWithinMs;
+const FIRST_SEND_MS = TEST_POLICY.firstSendWithinMs;
+const REPEAT_DELAYS_MS = TEST_POLICY.repeatDelaysMs;
 
 /** A paid coupon and its prepared verification. */
 async function prepare(order: OrderInput = {}) {
@@ -58,7 +60,7 @@ async function sendInVain(
 }
 
 type Expected = Partial<
-  Pick<Verification, 'verifyStatus' | 'step' | 'errorCode' | 'lastOutcomeKind' | 'openSendCount'>
+  Pick<Verification, 'verifyStatus' | 'step' | 'errorCode' | 'lastOutcome' | 'openSendCount'>
 >;
 
 /** Redeemed, said in a way that is not understood: the reads tell at once. */
@@ -82,7 +84,7 @@ describe('verifyCoupon', () => {
       ['is unknown by what is no JSON', { kind: 'not-json-after-effect' }, { step: 'sent' }],
       ['is unknown by a busy Douyin', { kind: 'error-code-after-effect', code: 2119002 }, { step: 'sent', errorCode: 2119002 }],
       ['is unknown by a code nobody knows', { kind: 'error-code-after-effect', code: 2999999 }, { step: 'sent', errorCode: 2999999 }],
-      ['is unknown in risk review', { kind: 'risk-review-passes', durationMs: 60_000 }, { step: 'sent', lastOutcomeKind: 'in_review' }],
+      ['is unknown in risk review', { kind: 'risk-review-passes', durationMs: 60_000 }, { step: 'sent', lastOutcome: 'in_review' }],
       ['fails by a refused item beside success codes', { kind: 'items-refused', code: 1265 }, { verifyStatus: 'failed', step: 'settled', errorCode: 1265 }],
       ['is not attempted by a refused gateway', { kind: 'ip-not-listed' }, { step: 'not_attempted', errorCode: 2100007, openSendCount: 0 }],
       ['is not attempted by a used-up quota', { kind: 'quota-used-up' }, { step: 'not_attempted', openSendCount: 0 }],
@@ -106,16 +108,16 @@ describe('verifyCoupon', () => {
           verifyStatus: 'failed',
           errorCode: result,
         });
-        expect(await bench.row(key)).toMatchObject({ step: 'settled', usedByVerificationId: null });
+        expect(await bench.row(key)).toMatchObject({ step: 'settled', relatedVerificationId: null });
       },
     );
 
     it('that is refused as used names our own verification that used it', async () => {
       const { key, coupon } = await prepare();
-      const earlier = await bench.prepared({ requestValue: coupon.code });
+      const earlier = await bench.preparedByCaller(coupon.code);
       expect(await verify(earlier)).toMatchObject({ verifyStatus: 'success' });
       expect(await verify(key)).toMatchObject({ verifyStatus: 'failed' });
-      expect(await bench.row(key)).toMatchObject({ usedByVerificationId: earlier.verificationId });
+      expect(await bench.row(key)).toMatchObject({ relatedVerificationId: earlier.verificationId });
     });
 
     it('sends exactly what was prepared', async () => {
@@ -157,15 +159,15 @@ describe('verifyCoupon', () => {
 
     it('is not made later than its deadline', async () => {
       const { key, order } = await prepare();
-      bench.clock.advance(FIRST_SEND_DEADLINE_MS + 1);
-      expect(await verify(key)).toMatchObject({ state: 'closed', reason: 'douyin.unavailable' });
+      bench.clock.advance(FIRST_SEND_MS + 1);
+      expect(await verify(key)).toMatchObject({ state: 'closed', reason: 'gateway.too_late' });
       expect(await bench.row(key)).toMatchObject({ step: 'not_attempted', sendCount: 0 });
       expect(bench.state.calls({ endpoint: 'verify', orderId: order.orderId })).toHaveLength(0);
     });
 
     it('is not made when the process stood still after it was counted', async () => {
       const { key, order } = await prepare();
-      runner.interpose('after', 'countSend', () => bench.clock.advance(60_000));
+      runner.interpose('after', 'countSend', () => standStill(60_000));
       expect(await verify(key)).toMatchObject({ state: 'closed', reason: 'douyin.unavailable' });
       expect(await bench.row(key)).toMatchObject({ step: 'not_attempted', sendCount: 1, openSendCount: 0 });
       expect(bench.state.calls({ endpoint: 'verify', orderId: order.orderId })).toHaveLength(0);
@@ -199,33 +201,38 @@ describe('verifyCoupon', () => {
     it.each<[string, (certificateId: string) => void]>([
       ['in another store', (id) => bench.state.useCouponAtTill(id, { poiId: OTHER_STORE })],
       ['at a till of this store', (id) => bench.state.useCouponAtTill(id, { poiId: STORE })],
-      ['before our first send', (id) => bench.state.useCouponAtTill(id, { poiId: STORE, atMs: bench.clock.nowMs - 60_000 })],
-    ])('of a coupon that was used %s meanwhile is a failure', async (_where, use) => {
+    ])('of a coupon that was used %s meanwhile is a failure once every send has arrived', async (_where, use) => {
       const { key, order, coupon } = await prepare();
       await sendInVain(key, order.orderId);
       use(coupon.certificateId);
-      expect(await verify(key)).toMatchObject({ state: 'closed', verifyStatus: 'failed', errorCode: 1208 });
+      expect(await verify(key)).toMatchObject({ state: 'unknown', next: 'look_up', waitMs: LATE_ARRIVAL_MS });
+      bench.clock.advance(LATE_ARRIVAL_MS);
+      expect(await lookUp(key)).toMatchObject({ state: 'closed', verifyStatus: 'failed', errorCode: 1208 });
       expect(await bench.row(key)).toMatchObject({ couponStatus: 'USED' });
     }); // prettier-ignore
 
     it('of a coupon that another verification of ours used is a failure, and names it', async () => {
       const { key, order, coupon } = await prepare();
-      const other = await bench.prepared({ requestValue: coupon.code });
+      const other = await bench.preparedByCaller(coupon.code);
       await sendInVain(key, order.orderId);
       expect(await verify(other)).toMatchObject({ verifyStatus: 'success' });
-      expect(await verify(key)).toMatchObject({ verifyStatus: 'failed', errorCode: 1208 });
-      expect(await bench.row(key)).toMatchObject({ usedByVerificationId: other.verificationId });
+      expect(await verify(key)).toMatchObject({ state: 'unknown', next: 'look_up' });
+      bench.clock.advance(LATE_ARRIVAL_MS);
+      expect(await lookUp(key)).toMatchObject({ verifyStatus: 'failed', errorCode: 1208 });
+      expect(await bench.row(key)).toMatchObject({ relatedVerificationId: other.verificationId });
     });
 
     it('waits while another verification of this coupon is unknown too, and then knows whose use it was', async () => {
       const { key, order, coupon } = await prepare();
-      const other = await bench.prepared({ requestValue: coupon.code });
+      const other = await bench.preparedByCaller(coupon.code);
       await sendInVain(key, order.orderId);
       faultAtVerify(order.orderId, { kind: 'cut-after-effect' });
       expect(await verify(other)).toMatchObject({ state: 'unknown' });
       expect(await verify(key)).toMatchObject({ state: 'unknown', next: 'repeat' });
       expect(await verify(other)).toMatchObject({ verifyStatus: 'success' });
-      expect(await verify(key)).toMatchObject({ verifyStatus: 'failed' });
+      expect(await verify(key)).toMatchObject({ state: 'unknown', next: 'look_up' });
+      bench.clock.advance(LATE_ARRIVAL_MS);
+      expect(await lookUp(key)).toMatchObject({ verifyStatus: 'failed' });
     });
 
     it('that is refused is final only when no earlier send can arrive any more', async () => {
@@ -233,7 +240,7 @@ describe('verifyCoupon', () => {
       await sendInVain(key, order.orderId);
       faultAtVerify(order.orderId, { kind: 'items-refused', code: 1265 });
       expect(await verify(key)).toMatchObject({ state: 'unknown', next: 'look_up', waitMs: LATE_ARRIVAL_MS });
-      expect(await bench.row(key)).toMatchObject({ verifyStatus: 'processing', lastOutcomeKind: 'refused' });
+      expect(await bench.row(key)).toMatchObject({ verifyStatus: 'processing', lastOutcome: 'refused' });
 
       bench.clock.advance(LATE_ARRIVAL_MS - 1);
       expect(await lookUp(key)).toMatchObject({ state: 'unknown', waitMs: 1 });
@@ -269,12 +276,12 @@ describe('verifyCoupon', () => {
     it('that did not leave leaves the earlier send unknown', async () => {
       const { key, order } = await prepare();
       await sendInVain(key, order.orderId, 'cut-after-effect');
-      runner.interpose('after', 'countSend', () => bench.clock.advance(10_000));
+      runner.interpose('after', 'countSend', () => standStill(10_000));
       expect(await verify(key)).toMatchObject({ state: 'unknown' });
       expect(await bench.row(key)).toMatchObject({
         verifyStatus: 'processing',
         sendCount: 2,
-        openSendCount: 1,
+        openSendCount: 2,
       });
       expect(await verify(key)).toMatchObject({ verifyStatus: 'success' });
     });
@@ -364,10 +371,9 @@ describe('verifyCoupon', () => {
       bench.state.changeCoupon(coupon.certificateId, { action: 'set_status', status: 'refunded' });
       runner.interpose('before', 'settle', die);
       await expect(verify(key)).rejects.toThrow();
-      expect(await verify(key, bench.startRunner())).toMatchObject({
-        verifyStatus: 'failed',
-        errorCode: 1265,
-      });
+      expect(await verify(key, bench.startRunner())).toMatchObject({ state: 'unknown', next: 'look_up' });
+      bench.clock.advance(LATE_ARRIVAL_MS);
+      expect(await lookUp(key)).toMatchObject({ verifyStatus: 'failed', errorCode: 1265 });
     });
 
     it('right after the verdict was stored changes nothing', async () => {
@@ -396,10 +402,14 @@ describe('verifyCoupon', () => {
 
     it('after it took back a send does not take back another one', async () => {
       const { key, order } = await prepare();
-      await sendInVain(key, order.orderId, 'cut-after-effect');
-      runner.interpose('after', 'countSend', () => bench.clock.advance(10_000));
-      runner.interpose('after', 'uncountSend', () => databaseAway(true));
-      await verify(key);
+      const other = bench.startRunner();
+      runner.interpose('after', 'countSend', () => standStill(10_000));
+      runner.interpose('after', 'uncountSend', async () => {
+        faultAtVerify(order.orderId, { kind: 'cut-after-effect' });
+        await verify(key, other);
+        databaseAway(true);
+      });
+      expect(await verify(key)).toMatchObject({ state: 'unknown' });
       expect(await bench.row(key)).toMatchObject({ verifyStatus: 'processing', openSendCount: 1 });
       expect(await verify(key)).toMatchObject({ verifyStatus: 'success' });
     });
@@ -469,7 +479,7 @@ describe('verifyCoupon', () => {
       faultAtVerify(order.orderId, { kind: 'cut-after-effect' });
       runner.interpose('after', 'countSend', async () => {
         await verify(key, other);
-        bench.clock.advance(10_000);
+        standStill(10_000);
       });
       expect(await verify(key)).toMatchObject({ state: 'unknown' });
       expect(await bench.row(key)).toMatchObject({ verifyStatus: 'processing' });
@@ -477,9 +487,8 @@ describe('verifyCoupon', () => {
       expect(effectsOf(order.orderId)).toHaveLength(1);
     });
 
-    it('do not end as failed when one finds the coupon unused and the other sends before that is stored', async () => {
-      const { key, order } = await prepare();
-      await sendInVain(key, order.orderId);
+    /** A runner that stands still between its look at the row and its count, until it is told to go on. */
+    function standingStill() {
       const other = bench.startRunner();
       const token = Promise.withResolvers<AccessToken>();
       const asked = Promise.withResolvers<void>();
@@ -488,33 +497,54 @@ describe('verifyCoupon', () => {
         return token.promise;
       };
       Object.assign(other.deps, { accessTokens: { current } });
+      return {
+        other,
+        asked: asked.promise,
+        goOn: () => token.resolve({ token: '', expiresAt: bench.clock.now(), generation: 1 }),
+      };
+    }
+
+    it('do not end as failed when one finds the coupon unused and the other sends before that is stored', async () => {
+      const { key, order } = await prepare();
+      await sendInVain(key, order.orderId);
+      const { other, asked, goOn } = standingStill();
       const sending = verify(key, other);
-      await asked.promise;
-      bench.clock.advance(UNUSED_IS_FINAL_AFTER_MS);
+      await asked;
+      faultAtVerify(order.orderId, { kind: 'items-refused', code: 1250 });
+      await verify(key);
+      bench.clock.advance(LATE_ARRIVAL_MS);
       faultAtVerify(order.orderId, { kind: 'cut-after-effect' });
       runner.interpose('before', 'settle', () => {
-        token.resolve({ token: '', expiresAt: bench.clock.now(), generation: 1 });
+        goOn();
         return sending;
       });
       expect(await lookUp(key)).toMatchObject({ state: 'unknown' });
       expect(effectsOf(order.orderId)).toHaveLength(1);
-      expect(await bench.row(key)).toMatchObject({ verifyStatus: 'processing', sendCount: 2 });
+      expect(await bench.row(key)).toMatchObject({ verifyStatus: 'processing', sendCount: 3 });
       expect(await lookUp(key)).toMatchObject({ verifyStatus: 'success' });
+    });
+
+    it('do not repeat what Douyin may have forgotten, however long one stood still before its count', async () => {
+      const { key, order } = await prepare({ kind: 'times_card', timesCount: 5 });
+      await sendInVain(key, order.orderId, 'cut-after-effect');
+      const { other, asked, goOn } = standingStill();
+      const sending = verify(key, other);
+      await asked;
+      bench.clock.advance(REPEAT_WINDOW_MS + 1);
+      goOn();
+      expect(await sending).toMatchObject({ state: 'unknown', next: 'look_up' });
+      expect(bench.state.calls({ endpoint: 'verify', orderId: order.orderId })).toHaveLength(1);
     });
   });
 
   describe('rounds', () => {
     async function secondRound(key: VerificationKey): Promise<VerificationKey> {
-      const reopened = await runner.deps.db.run((repositories) =>
-        repositories.verifications.reopen(
-          { id: key.verificationId, round: key.round },
-          'code',
-          'again',
-          bench.clock.now(),
-        ),
+      const roundKey = randomUUID();
+      const reopened = await runner.deps.db.run(async ({ verifications }) =>
+        verifications.reopen(await bench.row(key), { mode: 'code', requestId: 'again', roundKey }),
       );
       expect(reopened).toMatchObject({ round: 2, step: 'accepted', sendCount: 0, firstSentAt: null });
-      return { verificationId: key.verificationId, round: 2 };
+      return { verificationId: key.verificationId, round: 2, roundKey };
     }
 
     it('a late step of an earlier round changes nothing in the next one', async () => {
@@ -536,53 +566,49 @@ describe('verifyCoupon', () => {
       const { coupon } = await prepare();
       const key = await bench.accept({ requestValue: coupon.code });
       runner.interpose('before', 'storePrepared', async () => {
-        await runner.deps.db.run((repositories) =>
-          repositories.verifications.closeNotAttempted(
-            { id: key.verificationId, round: 1 },
-            { reason: 'gateway.engine_unavailable', errorCode: 0, errorDescription: '' },
-            bench.clock.now(),
-          ),
+        await runner.deps.db.run(async ({ verifications }) =>
+          verifications.endNotAttempted(await bench.row(key), {
+            reason: 'gateway.engine_unavailable',
+            douyin: null,
+            relatedVerificationId: null,
+          }),
         );
       });
       expect(await runner.activities.prepareCoupon(key)).toMatchObject({ state: 'closed' });
       expect(await bench.row(key)).toMatchObject({ step: 'not_attempted', douyinVerifyToken: '' });
     });
 
-    it('a use from before the second round’s first send is not taken for its own', async () => {
+    it('a use from before the second round’s first send is neither taken for its own nor held against it', async () => {
       const { key, order, coupon } = await prepare();
       faultAtVerify(order.orderId, { kind: 'ip-not-listed' });
       await verify(key);
       bench.clock.advance(60_000);
-      const outside = await bench.prepared({ requestValue: coupon.code });
+      bench.state.changeSettings({ otherPrepares: 'live' });
+      const outside = await bench.preparedByCaller(coupon.code);
       const second = await secondRound(key);
       await runner.activities.prepareCoupon(second);
       // Redeemed by a token that our records do not know: another system of the merchant's.
       await verify(outside);
       await bench.query(`delete from verification_events where verification_id = ${outside.verificationId}`);
       await bench.query(`delete from verifications where id = ${outside.verificationId}`);
-      bench.clock.advance(60_000);
+      bench.clock.advance(5000);
       await sendInVain(second, order.orderId);
-      expect(await verify(second)).toMatchObject({ verifyStatus: 'failed', errorCode: 1208 });
+      expect(await verify(second)).toMatchObject({ state: 'unknown' });
+      expect(await bench.row(second)).toMatchObject({
+        verifyStatus: 'processing',
+        lastNote: { code: 'look_up_whose_use' },
+      });
+      bench.state.changeSettings({ otherPrepares: 'die' });
     });
   });
 
   describe('a Douyin token that two apps were handed', () => {
     async function shared(kind: OrderInput['kind']) {
       const order = bench.state.createOrder({ kind, timesCount: 3 });
-      const prepared = await runner.deps.douyin.prepare({ code: order.coupons[0]!.code }, STORE);
-      if (prepared.kind !== 'prepared') throw new Error('The simulator did not prepare');
-      const request = {
-        mode: 'encrypted_code',
-        requestValue: prepared.order.certificates[0]!.encryptedCode,
-        verifyToken: prepared.order.verifyToken,
-      } as const;
-      return {
-        order,
-        keys: [
-          await bench.accept(request),
-          await bench.accept({ ...request, appId: bench.otherApp.id }),
-        ] as const,
-      };
+      const first = await bench.preparedByCaller(order.coupons[0]!.code);
+      const { mode, requestValue, verifyToken } = await bench.row(first);
+      const second = await bench.accept({ mode, requestValue, verifyToken, appId: bench.otherApp.id });
+      return { order, keys: [first, second] as const };
     }
 
     describe.each(['groupon', 'times_card'] as const)('for a %s', (kind) => {
@@ -605,11 +631,7 @@ describe('verifyCoupon', () => {
 
   it('never lets two tills with two tokens both pay by one coupon', async () => {
     const { order, coupon } = await prepare();
-    const keys = await Promise.all(
-      Array.from({ length: 6 }, () =>
-        bench.prepared({ requestValue: coupon.code, verifyToken: randomUUID() }),
-      ),
-    );
+    const keys = await Promise.all(Array.from({ length: 6 }, () => bench.preparedByCaller(coupon.code)));
     const verdicts = await Promise.all(keys.map((key) => verify(key, bench.startRunner())));
     expect(verdicts.filter((verdict) => (verdict as Closed).verifyStatus === 'success')).toHaveLength(1);
     expect(effectsOf(order.orderId)).toHaveLength(1);
@@ -617,11 +639,7 @@ describe('verifyCoupon', () => {
 
   it('gives each of several verifications its own use of a times card', async () => {
     const { order, coupon } = await prepare({ kind: 'times_card', timesCount: 3 });
-    const keys = await Promise.all(
-      Array.from({ length: 4 }, () =>
-        bench.prepared({ requestValue: coupon.code, verifyToken: randomUUID() }),
-      ),
-    );
+    const keys = await Promise.all(Array.from({ length: 4 }, () => bench.preparedByCaller(coupon.code)));
     faultAtVerify(order.orderId, { kind: 'cut-after-effect', count: 2 });
     for (const key of keys) await verify(key);
     for (const key of keys) await verify(key);

@@ -1,3 +1,4 @@
+import { TEST_POLICY } from '../support/policy.ts';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { createDatabase, type Database } from '../../src/db/unit-of-work.ts';
 import { openTestOrm } from '../support/test-orm.ts';
@@ -7,7 +8,7 @@ let db: Database;
 
 beforeAll(async () => {
   opened = await openTestOrm();
-  db = createDatabase(opened.orm);
+  db = createDatabase(opened.orm, { policy: TEST_POLICY });
 }, 60_000);
 afterAll(() => opened.close());
 

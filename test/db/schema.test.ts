@@ -1,3 +1,4 @@
+import { TEST_POLICY } from '../support/policy.ts';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { createDatabase } from '../../src/db/unit-of-work.ts';
 import { openTestOrm } from '../support/test-orm.ts';
@@ -61,7 +62,7 @@ describe('the migrated schema', () => {
         );
     };
     beforeAll(async () => {
-      await createDatabase(database.orm).run((repositories) =>
+      await createDatabase(database.orm, { policy: TEST_POLICY }).run((repositories) =>
         repositories.apps.insertApp({
           name: 'till',
           code: 'till',

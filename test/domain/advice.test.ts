@@ -9,11 +9,10 @@ const refused = (overrides: Partial<Advised> = {}): Advised => ({
   appId: 1,
   verifyStatus: 'failed',
   step: 'settled',
-  lastOutcomeKind: '',
+  lastOutcome: null,
+  reason: null,
+  reasonDetail: null,
   errorCode: 1208,
-  couponStatus: '',
-  expireTime: null,
-  settledAt: new Date('2026-03-11T10:35:12Z'),
   ...overrides,
 });
 
@@ -22,10 +21,12 @@ const earlier = {
   appId: 1,
   poiId: '7182937465123456789',
   operatorId: 'cashier-008',
+  verifyStatus: 'success',
+  firstSentAt: null,
   verifyTime: new Date('2026-03-11T16:05:00Z'),
   settledAt: null,
   createdAt: new Date('2026-03-11T16:04:59Z'),
-};
+} as const;
 
 describe('the reason of advice', () => {
   it.each([
@@ -37,28 +38,42 @@ describe('the reason of advice', () => {
     [{ errorCode: 1241 }, 'times_exhausted'],
     [{ errorCode: 2119006 }, 'being_gifted'],
     [{ errorCode: 99999999 }, 'refused_otherwise'],
-    [{ errorCode: -1 }, 'nothing_usable'],
-    [{ errorCode: -1, couponStatus: 'USED' }, 'used_elsewhere'],
-    [{ errorCode: -1, couponStatus: 'REFUNDING' }, 'refunding'],
-    [{ errorCode: -1, couponStatus: 'CANCELLED' }, 'refunded'],
-    [{ errorCode: -1, couponStatus: 'UNUSED', expireTime: new Date('2026-03-11T10:35:11Z') }, 'expired'],
-    [
-      { errorCode: -1, couponStatus: 'UNUSED', expireTime: new Date('2026-03-11T10:35:13Z') },
-      'nothing_usable',
-    ],
-    [{ step: 'not_attempted' }, 'not_attempted'],
+    [{ reason: 'coupon.none_usable', reasonDetail: 'none_listed' }, 'nothing_usable'],
+    [{ reason: 'coupon.none_usable', reasonDetail: 'used' }, 'used_elsewhere'],
+    [{ reason: 'coupon.none_usable', reasonDetail: 'refunding' }, 'refunding'],
+    [{ reason: 'coupon.none_usable', reasonDetail: 'refunded' }, 'refunded'],
+    [{ reason: 'coupon.none_usable', reasonDetail: 'expired' }, 'expired'],
+    [{ reason: 'coupon.none_usable', reasonDetail: 'not_yet_valid' }, 'nothing_usable'],
+    [{ reason: 'coupon.kind_not_supported' }, 'kind_not_supported'],
+    [{ reason: 'verification.coupon_unused' }, 'not_redeemed'],
+    [{ reason: 'verification.coupon_refunded' }, 'refunded'],
+    [{ reason: 'verification.resolved_by_operator' }, 'resolved_as_failed'],
+    [{ step: 'not_attempted', reason: 'douyin.unavailable' }, 'not_attempted'],
+    [{ step: 'not_attempted', reason: 'coupon.sibling_in_doubt' }, 'sibling_in_doubt'],
     [{ verifyStatus: 'processing', step: 'sent' }, 'in_progress'],
-    [{ verifyStatus: 'processing', step: 'sent', lastOutcomeKind: 'in_review' }, 'in_review'],
+    [{ verifyStatus: 'processing', step: 'sent', lastOutcome: 'in_review' }, 'in_review'],
     [{ verifyStatus: 'processing', step: 'unsettled' }, 'awaiting_operator'],
     [{ verifyStatus: 'success' }, null],
   ] as [Partial<Advised>, string | null][])('of %j is %s', (overrides, reason) => {
-    expect(adviceReason(refused(overrides), false)).toBe(reason);
+    expect(adviceReason(refused(overrides), null)).toBe(reason);
   });
 
-  it('is our own earlier redemption only where the coupon counts as used', () => {
-    expect(adviceReason(refused({ errorCode: 1208 }), true)).toBe('used_here');
-    expect(adviceReason(refused({ errorCode: -1 }), true)).toBe('used_here');
-    expect(adviceReason(refused({ errorCode: 3000002 }), true)).toBe('wrong_store');
+  it.each<[Partial<Advised>, ReturnType<typeof adviceReason>]>([
+    [{ errorCode: 1208 }, 'used_here'],
+    [{ errorCode: 45005117 }, 'used_here'],
+    [{ reason: 'coupon.none_usable', reasonDetail: 'none_listed' }, 'used_here'],
+    [{ errorCode: 3000002 }, 'wrong_store'],
+    [{ reason: 'coupon.none_usable', reasonDetail: 'refunding' }, 'refunding'],
+  ])('of %j with our own earlier redemption is %s', (overrides, reason) => {
+    expect(adviceReason(refused(overrides), 'success')).toBe(reason);
+  });
+
+  it('never says "elsewhere" while one of ours may have redeemed it', () => {
+    expect(adviceReason(refused(), 'processing')).toBe('earlier_in_doubt');
+  });
+
+  it('says "elsewhere" once the other one of ours turned out not to have', () => {
+    expect(adviceReason(refused(), 'failed')).toBe('used_elsewhere');
   });
 });
 
@@ -74,6 +89,13 @@ describe('the advice', () => {
     expect(advise(refused(), earlier, en)).toContain(
       '2026-03-12 00:05, store 7182937465123456789, operator cashier-008',
     );
+  });
+
+  it('says which verification of ours may have redeemed it', () => {
+    const inDoubt = { ...earlier, verifyStatus: 'processing', verifyTime: null } as const;
+    expect(advise(refused(), inDoubt, zh)).toContain('记录号 8123');
+    expect(advise(refused(), inDoubt, zh)).not.toContain('别处');
+    expect(advise(refused(), inDoubt, en)).toContain('record 8123');
   });
 
   it('does not name the staff of another app', () => {

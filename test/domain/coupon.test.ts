@@ -2,10 +2,10 @@ import { describe, expect, it } from '@jest/globals';
 import {
   type Certificate,
   pickUsableCertificate,
-  UNUSABLE_DESCRIPTIONS,
   type UnusableReason,
   unusableReason,
 } from '../../src/domain/coupon.ts';
+import { UNUSABLE_TEXTS } from '../../src/domain/outcome-notes.ts';
 import { buildCertificate } from './factories.ts';
 
 const NOW = new Date('2026-03-15T10:00:00Z');
@@ -34,7 +34,7 @@ describe('unusableReason', () => {
   });
 
   it('has words for every reason, in both languages', () => {
-    for (const { zh, en } of Object.values(UNUSABLE_DESCRIPTIONS)) {
+    for (const { zh, en } of Object.values(UNUSABLE_TEXTS)) {
       expect(zh).not.toBe('');
       expect(en).not.toBe('');
     }

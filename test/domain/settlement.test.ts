@@ -2,19 +2,19 @@ import { describe, expect, it } from '@jest/globals';
 import type { Certificate } from '../../src/domain/coupon.ts';
 import {
   type Claim,
+  firstSendByDouyin,
   judgeLookUp,
   type LookUpEvidence,
   nextSettlementStep,
-  otherStoresOfUses,
-  REPEAT_WINDOW_MS,
+  untilOperatorMayRefuseMs,
 } from '../../src/domain/settlement.ts';
+import { REPEAT_WINDOW_MS, REVIEW_LASTS_MS } from '../../src/domain/verification.ts';
+import { TEST_POLICY } from '../support/policy.ts';
 import { buildCertificate, buildUse } from './factories.ts';
 
 const SENT_AT = new Date('2026-03-15T10:00:00Z');
 const at = (ms: number) => new Date(SENT_AT.getTime() + ms);
 const HOUR = 3_600_000;
-const REPEAT_DELAYS_MS = [5000, 5000, 40_000];
-const PATIENCE = { repeatDelaysMs: REPEAT_DELAYS_MS, unusedIsFinalAfterMs: HOUR };
 
 type Sent = Parameters<typeof judgeLookUp>[0];
 
@@ -27,7 +27,11 @@ function buildSent(changes: Partial<Sent> = {}): Sent {
     openSendCount: 1,
     firstSentAt: SENT_AT,
     lastSentAt: SENT_AT,
-    lastOutcomeKind: 'unanswered',
+    lastOutcome: 'unanswered',
+    areSendsStopped: false,
+    douyinFirstSentAt: SENT_AT,
+    douyinPreparedAt: null,
+    asOf: SENT_AT,
     ...changes,
   };
 }
@@ -55,30 +59,40 @@ describe('nextSettlementStep', () => {
       REPEAT_WINDOW_MS + 1,
       { step: 'repeat', waitMs: 5000 },
     ],
-    ['no repeat of one in review', { lastOutcomeKind: 'in_review' }, 1000, { step: 'look_up', waitMs: 0 }],
+    ['no repeat of one in review', { lastOutcome: 'in_review' }, 1000, { step: 'look_up', waitMs: 0 }],
     [
       'no repeat of one that was refused, and a look-up once the earlier sends have arrived',
-      { lastOutcomeKind: 'refused', lastSentAt: at(8000) },
+      { lastOutcome: 'refused', lastSentAt: at(8000) },
       9000,
       { step: 'look_up', waitMs: 39_000 },
     ],
+    ['a look-up at once when they have', { lastOutcome: 'refused' }, 40_000, { step: 'look_up', waitMs: 0 }],
     [
-      'a look-up at once when they have',
-      { lastOutcomeKind: 'refused' },
-      40_000,
+      'no repeat of one that an operator is about to decide',
+      { areSendsStopped: true },
+      1000,
       { step: 'look_up', waitMs: 0 },
     ],
   ])('asks for %s', (_what, changes, afterMs, next) => {
-    expect(nextSettlementStep(buildSent(changes), REPEAT_DELAYS_MS, at(afterMs))).toEqual(next);
+    expect(nextSettlementStep(buildSent({ asOf: at(afterMs), ...changes }), TEST_POLICY)).toEqual(next);
   });
 });
 
 const USED: Partial<Certificate> = { status: 'USED', lastUse: buildUse() };
 const ELSEWHERE = buildUse({ verifyId: 'use-2', poiId: 'store-2' });
 const BY_TILL = buildUse({ verifyId: 'use-2', channel: 'other' });
-const EARLIER = buildUse({ verifyId: 'use-2', verifyTime: at(-10_001) });
+const EARLIER = buildUse({ verifyId: 'use-2', verifyTime: at(-3001) });
 
-const RIVAL: Claim = { id: 7, poiId: 'store-1', firstSentAt: SENT_AT, settledAt: null, verifyId: '' };
+const RIVAL: Claim = {
+  id: 7,
+  poiId: 'store-1',
+  verifyStatus: 'processing',
+  douyinFirstSentAt: SENT_AT,
+  douyinPreparedAt: null,
+  verifyTime: null,
+  verifyId: '',
+};
+const claim = (changes: Partial<Claim>): Claim => ({ ...RIVAL, verifyStatus: 'success', ...changes });
 
 interface Row {
   readonly sent?: Partial<Sent>;
@@ -88,18 +102,18 @@ interface Row {
   readonly verdict: string;
 }
 
-function judge({ sent, certificate, evidence, afterMs = 60_000 }: Omit<Row, 'verdict'>) {
+function judge({ sent, certificate, evidence, afterMs = 30_000 }: Omit<Row, 'verdict'>) {
   return judgeLookUp(
-    buildSent(sent),
+    buildSent({ asOf: at(afterMs), ...sent }),
     {
       certificate: certificate === null ? null : buildCertificate(certificate),
       recordedUses: [],
+      notBefore: SENT_AT,
       claims: [],
       rivals: [],
       ...evidence,
     },
-    PATIENCE,
-    at(afterMs),
+    TEST_POLICY,
   );
 }
 
@@ -114,104 +128,135 @@ describe('judgeLookUp', () => {
     it.each<[string, Row]>([
       ['by certificate/get', { certificate: USED, verdict: 'success use-1' }],
       [
-        'by the verify records, when get lags behind',
+        'by a verify record that names our store, when get lags behind',
         { evidence: { recordedUses: [buildUse()] }, verdict: 'success use-1' },
       ],
       [
-        'by the verify records, when get names another store',
+        'by certificate/get, when the records name no store',
         {
-          certificate: { status: 'USED', lastUse: buildUse({ poiId: 'store-2' }) },
-          evidence: { recordedUses: [buildUse()] },
+          certificate: USED,
+          evidence: { recordedUses: [buildUse({ poiId: '' })] },
           verdict: 'success use-1',
         },
       ],
       [
-        'by a clock of Douyin’s that is ten seconds behind',
+        'by Douyin’s whole seconds',
         {
-          certificate: { status: 'USED', lastUse: buildUse({ verifyTime: at(-10_000) }) },
+          certificate: { status: 'USED', lastUse: buildUse({ verifyTime: at(-3000) }) },
           verdict: 'success use-1',
         },
       ],
       ['refunded since', { certificate: { ...USED, status: 'REFUNDED' }, verdict: 'success use-1' }],
       [
         'whatever Douyin said to a repeat',
-        { sent: { lastOutcomeKind: 'refused' }, certificate: USED, verdict: 'success use-1' },
+        { sent: { lastOutcome: 'refused' }, certificate: USED, verdict: 'success use-1' },
+      ],
+      [
+        'after somebody else’s, which was cancelled',
+        {
+          certificate: { ...USED, uses: [{ ...ELSEWHERE, verifyTime: at(-5000), isCancelled: true }] },
+          verdict: 'success use-1',
+        },
       ],
     ])('%s', (_what, row) => {
       expect(verdictOf(row)).toBe(row.verdict);
     });
   });
 
-  describe('a use that is not', () => {
+  describe('a use that nobody can tell whose it is', () => {
     it.each<[string, Row]>([
       [
-        'in another store, by both reads',
+        'by a verify record that names no store, when get lags behind',
+        { evidence: { recordedUses: [buildUse({ poiId: '' })] }, verdict: 'undecided' },
+      ],
+      [
+        'of which the reads name different stores',
         {
-          certificate: { status: 'USED', lastUse: ELSEWHERE },
-          evidence: { recordedUses: [ELSEWHERE] },
-          verdict: 'refused used_elsewhere',
+          certificate: { status: 'USED', lastUse: buildUse({ poiId: 'store-2' }) },
+          evidence: { recordedUses: [buildUse()] },
+          verdict: 'undecided',
         },
       ],
+      ['before our first send', { certificate: { status: 'USED', lastUse: EARLIER }, verdict: 'undecided' }],
       [
-        'in another store, by one read alone: the answer may be about something else',
-        { certificate: { status: 'USED', lastUse: ELSEWHERE }, verdict: 'undecided' },
-      ],
-      [
-        'at a till outside of the API',
-        {
-          certificate: { status: 'USED', lastUse: BY_TILL },
-          evidence: { recordedUses: [BY_TILL] },
-          verdict: 'refused used_elsewhere',
-        },
-      ],
-      [
-        'before our first send',
-        { certificate: { status: 'USED', lastUse: EARLIER }, verdict: 'refused used_elsewhere' },
-      ],
-      [
-        'of another verification of ours',
-        {
-          certificate: USED,
-          evidence: {
-            claims: [
-              { id: 7, verifyId: 'use-1', poiId: 'store-1', firstSentAt: at(-5000), settledAt: at(1000) },
-            ],
-          },
-          verdict: 'refused used_elsewhere',
-        },
-      ],
-      [
-        'of another verification of ours whose success had no id',
-        {
-          certificate: USED,
-          evidence: {
-            claims: [{ id: 7, verifyId: '', poiId: 'store-1', firstSentAt: at(-5000), settledAt: at(1000) }],
-          },
-          verdict: 'refused used_elsewhere',
-        },
+        'where Douyin never told its time',
+        { certificate: USED, evidence: { notBefore: null }, verdict: 'undecided' },
       ],
       ['without a word on who made it', { certificate: { status: 'USED' }, verdict: 'undecided' }],
       [
-        'cancelled since, the coupon being unused again',
-        { evidence: { recordedUses: [buildUse({ isCancelled: true })] }, verdict: 'undecided' },
+        'through an unknown channel',
+        { certificate: { status: 'USED', lastUse: buildUse({ channel: 'unknown' }) }, verdict: 'undecided' },
+      ],
+      [
+        'which is not known to be the latest',
+        {
+          certificate: {
+            status: 'USED',
+            lastUse: ELSEWHERE,
+            uses: [buildUse({ verifyId: 'use-3', verifyTime: null, poiId: '' })],
+          },
+          verdict: 'undecided',
+        },
+      ],
+      [
+        'of ours, cancelled since: only people know what the shop did about it',
+        {
+          evidence: { recordedUses: [buildUse({ isCancelled: true })] },
+          afterMs: 9 * HOUR,
+          verdict: 'undecided',
+        },
       ],
       [
         'made while every send of ours had certainly done nothing',
         { sent: { openSendCount: 0 }, certificate: USED, verdict: 'undecided' },
       ],
     ])('%s', (_what, row) => {
-      expect(verdictOf(row)).toBe(row.verdict);
+      expect(verdictOf({ afterMs: 9 * HOUR, ...row })).toBe('undecided');
+    });
+  });
+
+  describe('a use that is another’s ends it once every send has arrived', () => {
+    it.each<[string, Omit<Row, 'verdict'>]>([
+      ['in another store', { certificate: { status: 'USED', lastUse: ELSEWHERE } }],
+      ['at a till outside of the API', { certificate: { status: 'USED', lastUse: BY_TILL } }],
+      [
+        'of another verification of ours',
+        { certificate: USED, evidence: { claims: [claim({ verifyId: 'use-1' })] } },
+      ],
+      [
+        'of another verification of ours whose success had no id',
+        { certificate: USED, evidence: { claims: [claim({ verifyTime: at(1000) })] } },
+      ],
+      [
+        'the latest of several',
+        {
+          certificate: {
+            status: 'USED',
+            lastUse: { ...BY_TILL, verifyTime: at(5000) },
+            uses: [buildUse({ verifyId: 'use-3', isCancelled: true, verifyTime: at(-60_000) })],
+          },
+        },
+      ],
+    ])('%s', (_what, row) => {
+      expect(judge({ ...row, afterMs: 39_999 })).toMatchObject({ kind: 'undecided', isUsedByAnother: true });
+      expect(verdictOf({ ...row, afterMs: 40_000 })).toBe('refused used_elsewhere');
     });
 
+    it('not when it was cancelled: the coupon is unused again, and ours may have arrived since', () => {
+      const row = { certificate: { lastUse: null, uses: [{ ...ELSEWHERE, isCancelled: true }] } };
+      expect(verdictOf({ ...row, afterMs: HOUR - 1 })).toBe('undecided');
+      expect(verdictOf({ ...row, afterMs: HOUR })).toBe('refused unused');
+    });
+  });
+
+  describe('claims of others', () => {
     it('is left to us when a success without an id was in another store', () => {
-      const claims = [{ id: 7, verifyId: '', poiId: 'store-2', firstSentAt: at(-5000), settledAt: at(1000) }];
+      const claims = [claim({ poiId: 'store-2', verifyTime: at(1000) })];
       expect(verdictOf({ certificate: USED, evidence: { claims } })).toBe('success use-1');
     });
 
     it('is left to us when a success without an id was settled before it', () => {
-      const claims = [
-        { id: 7, verifyId: '', poiId: 'store-1', firstSentAt: at(-60_000), settledAt: at(-20_000) },
-      ];
+      const claims = [claim({ douyinFirstSentAt: at(-60_000), verifyTime: at(-20_000) })];
       expect(verdictOf({ certificate: USED, evidence: { claims } })).toBe('success use-1');
     });
   });
@@ -226,19 +271,19 @@ describe('judgeLookUp', () => {
       ],
       [
         'is not final right after a refused repeat: an earlier send may still be on its way',
-        { sent: { lastOutcomeKind: 'refused' }, afterMs: 39_999, verdict: 'undecided' },
+        { sent: { lastOutcome: 'refused' }, afterMs: 39_999, verdict: 'undecided' },
       ],
       [
         'is final after a refused repeat once the earlier sends have arrived',
-        { sent: { lastOutcomeKind: 'refused' }, afterMs: 40_000, verdict: 'refused unused' },
+        { sent: { lastOutcome: 'refused' }, afterMs: 40_000, verdict: 'refused unused' },
       ],
       [
         'in review may yet be redeemed for two days',
-        { sent: { lastOutcomeKind: 'in_review' }, afterMs: 49 * HOUR - 1, verdict: 'undecided' },
+        { sent: { lastOutcome: 'in_review' }, afterMs: 49 * HOUR - 1, verdict: 'undecided' },
       ],
       [
         'in review is given up after that',
-        { sent: { lastOutcomeKind: 'in_review' }, afterMs: 49 * HOUR, verdict: 'refused unused' },
+        { sent: { lastOutcome: 'in_review' }, afterMs: 49 * HOUR, verdict: 'refused unused' },
       ],
       [
         'that has expired is as unused',
@@ -251,9 +296,22 @@ describe('judgeLookUp', () => {
 
   describe('a coupon that is neither', () => {
     it.each<[string, Row]>([
-      ['refunded', { certificate: { status: 'REFUNDED' }, verdict: 'refused refunded' }],
-      ['refunding', { certificate: { status: 'REFUNDING' }, verdict: 'refused refunded' }],
-      ['cancelled', { certificate: { status: 'CANCELLED' }, verdict: 'refused refunded' }],
+      ['refunded', { certificate: { status: 'REFUNDED' }, afterMs: HOUR, verdict: 'refused refunded' }],
+      ['refunding', { certificate: { status: 'REFUNDING' }, afterMs: HOUR, verdict: 'refused refunded' }],
+      ['cancelled', { certificate: { status: 'CANCELLED' }, afterMs: HOUR, verdict: 'refused refunded' }],
+      [
+        'refunding, too early to be sure',
+        { certificate: { status: 'REFUNDING' }, afterMs: HOUR - 1, verdict: 'undecided' },
+      ],
+      [
+        'refunded, after a refused repeat',
+        {
+          sent: { lastOutcome: 'refused' },
+          certificate: { status: 'REFUNDED' },
+          afterMs: 40_000,
+          verdict: 'refused refunded',
+        },
+      ],
       [
         'of a status nobody knows',
         { certificate: { status: 'UNKNOWN' }, afterMs: 9 * HOUR, verdict: 'undecided' },
@@ -262,7 +320,7 @@ describe('judgeLookUp', () => {
       ['not known to Douyin', { certificate: null, afterMs: 9 * HOUR, verdict: 'undecided' }],
       [
         'not known to Douyin, which refused it too',
-        { sent: { lastOutcomeKind: 'refused' }, certificate: null, verdict: 'refused unused' },
+        { sent: { lastOutcome: 'refused' }, certificate: null, afterMs: 40_000, verdict: 'refused unused' },
       ],
     ])('%s', (_what, row) => {
       expect(verdictOf(row)).toBe(row.verdict);
@@ -301,7 +359,7 @@ describe('judgeLookUp', () => {
             timesUsed: 2,
             uses: [buildUse({ verifyId: 'second', verifyTime: at(30_000) }), buildUse({ verifyId: 'first' })],
           },
-          evidence: { rivals: [{ ...RIVAL, firstSentAt: at(20_000) }] },
+          evidence: { rivals: [{ ...RIVAL, douyinFirstSentAt: at(20_000) }] },
           verdict: 'success first',
         },
       ],
@@ -317,7 +375,7 @@ describe('judgeLookUp', () => {
               buildUse({ verifyId: 'first', verifyTime: at(-60_000) }),
             ],
           },
-          evidence: { rivals: [{ ...RIVAL, firstSentAt: at(-65_000) }] },
+          evidence: { rivals: [{ ...RIVAL, douyinFirstSentAt: at(-65_000) }] },
           verdict: 'success second',
         },
       ],
@@ -327,7 +385,7 @@ describe('judgeLookUp', () => {
 
     it('says for whom it waits', () => {
       expect(judge({ certificate: USED, evidence: { rivals: [RIVAL, { ...RIVAL, id: 8 }] } })).toMatchObject({
-        reason: expect.stringContaining('#7、#8'),
+        note: { code: 'look_up_rival', data: { rivals: '#7、#8' } },
       });
     });
   });
@@ -356,7 +414,7 @@ describe('judgeLookUp', () => {
           sent,
           certificate: { ...CARD, timesUsed: 1, uses: [buildUse()] },
           evidence: {
-            claims: [{ id: 7, verifyId: 'use-1', poiId: 'store-1', firstSentAt: at(0), settledAt: at(1000) }],
+            claims: [claim({ verifyId: 'use-1' })],
           },
           afterMs: HOUR,
           verdict: 'refused unused',
@@ -386,10 +444,19 @@ describe('judgeLookUp', () => {
         },
       ],
       [
-        'used before we prepared it, as often as now',
+        'used as often as when it was prepared, and Douyin does not list by whom: a cancelled use may hide ours',
         {
           sent: { isTimesCard: true, timesUsedBefore: 2 },
           certificate: { ...CARD, timesUsed: 2 },
+          afterMs: 9 * HOUR,
+          verdict: 'undecided',
+        },
+      ],
+      [
+        'used before we prepared it, as often as now, by uses that are listed',
+        {
+          sent: { isTimesCard: true, timesUsedBefore: 1 },
+          certificate: { ...CARD, timesUsed: 1, uses: [EARLIER] },
           afterMs: HOUR,
           verdict: 'refused unused',
         },
@@ -423,29 +490,48 @@ describe('judgeLookUp', () => {
   });
 });
 
-describe('otherStoresOfUses', () => {
-  it.each([
-    ['none of an unused coupon', {}, []],
-    ['none of a use in our store', { lastUse: buildUse() }, []],
-    ['none of a use before our first send', { lastUse: { ...ELSEWHERE, verifyTime: at(-60_000) } }, []],
-    ['the other store of a use since', { lastUse: ELSEWHERE }, ['store-2']],
-    [
-      'each other store of a times card’s uses, once',
-      {
-        uses: [
-          ELSEWHERE,
-          buildUse({ poiId: 'store-3' }),
-          buildUse({ poiId: 'store-2' }),
-          buildUse({ poiId: '' }),
-        ],
-      },
-      ['store-2', 'store-3'],
-    ],
-  ])('names %s', (_what, certificate, poiIds) => {
-    expect(otherStoresOfUses(buildSent(), buildCertificate(certificate))).toEqual(poiIds);
+describe('a use elsewhere of a coupon in review', () => {
+  const row = {
+    sent: { lastOutcome: 'in_review' },
+    certificate: { status: 'USED', lastUse: ELSEWHERE },
+  } as const;
+
+  it('ends nothing while the review may pass: that use may be cancelled, and ours redeemed after it', () => {
+    expect(verdictOf({ ...row, afterMs: 49 * HOUR - 1 })).toBe('undecided');
+    expect(verdictOf({ ...row, afterMs: 49 * HOUR })).toBe('refused used_elsewhere');
+  });
+});
+
+describe('untilOperatorMayRefuseMs', () => {
+  it.each<[string, Partial<Sent>, number]>([
+    ['nothing was sent', { lastSentAt: null }, 0],
+    ['a send may arrive', { asOf: at(10_000) }, 30_000],
+    ['every send has arrived', { asOf: at(40_000) }, 0],
+    ['a review is open', { asOf: at(40_000), lastOutcome: 'in_review' }, REVIEW_LASTS_MS - 40_000],
+  ])('while %s', (_what, changes, waitMs) => {
+    expect(untilOperatorMayRefuseMs(buildSent(changes), TEST_POLICY)).toBe(waitMs);
+  });
+});
+
+describe('firstSendByDouyin', () => {
+  const asOf = at(30_000);
+
+  it('is what was stamped when it was sent', () => {
+    const row = buildSent({ asOf, douyinFirstSentAt: at(7), douyinPreparedAt: at(-500) });
+    expect(firstSendByDouyin(row, at(3_600_000))).toEqual(at(7));
   });
 
-  it('names none of a coupon Douyin does not know', () => {
-    expect(otherStoresOfUses(buildSent(), null)).toEqual([]);
+  it('is when prepare showed the coupon unused, where the sender did not know Douyin’s time', () => {
+    const row = buildSent({ asOf, douyinFirstSentAt: null, douyinPreparedAt: at(-500) });
+    expect(firstSendByDouyin(row, at(3_600_000))).toEqual(at(-500));
+  });
+
+  it('is measured backwards from Douyin’s time now by the database’s clock alone', () => {
+    const row = buildSent({ asOf, douyinFirstSentAt: null });
+    expect(firstSendByDouyin(row, at(3_600_000))).toEqual(at(3_570_000));
+  });
+
+  it('is not known where Douyin never told its time', () => {
+    expect(firstSendByDouyin(buildSent({ asOf, douyinFirstSentAt: null }), null)).toBeNull();
   });
 });

@@ -1,6 +1,7 @@
 // The HTTP contract row by row: endpoint × mode × status, each as one request over a real socket. Every row also holds
 // what the contract says of all answers: the request id, the envelope, Retry-After. What is behind a row (races, every
 // alteration, every refused link) has a file of its own.
+import { TEST_POLICY } from '../support/policy.ts';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { randomBytes, randomUUID } from 'node:crypto';
 import { parse as parseCsv } from 'csv-parse/sync';
@@ -1192,8 +1193,6 @@ const VALUES = [
   'success_count',
   'failed_count',
   'processing_count',
-  'cancelled_count',
-  'amount_missing_count',
   'pay_amount',
   'receipt_amount',
   'discount_amount',
@@ -1612,7 +1611,7 @@ describe('§1 statuses: 503 when the gateway itself cannot take the request', ()
     const logger = createLogger({ level: 'silent', format: 'json', process: 'test' });
     const orm = await openOrm({ url: 'postgres://nobody@127.0.0.1:1/nothing', poolSize: 2, logger });
     closeOrm = () => orm.close(true);
-    broken = await serveHttp(harness, { db: createDatabase(orm) });
+    broken = await serveHttp(harness, { db: createDatabase(orm, { policy: TEST_POLICY }) });
   });
   afterAll(async () => {
     await broken.close();

@@ -1,9 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { WorkflowUpdateFailedError } from '@temporalio/client';
 import { AppError } from '../../src/domain/errors.ts';
+import { resolveVerification } from '../../src/services/resolve-verification.ts';
 import {
   enrichWorkflowId,
+  LOOK_NOW_SIGNAL,
   RESOLVE_UPDATE,
+  type ResolveInput,
   RETRY_NOW_SIGNAL,
   verifyWorkflowId,
 } from '../../workflows/contract.ts';
@@ -147,12 +151,23 @@ describe('VerifyCoupon', () => {
       const input = verifyInput(harness, { requestValue: order.shortLink, verifyToken: randomUUID() });
       const accepted = await harness.gateway.db.run(({ verifications }) =>
         verifications.accept(
-          { ...input, verifyToken: input.verifyToken ?? '', appId: input.app.id, appName: '', appCode: '' },
+          {
+            ...input,
+            verifyToken: input.verifyToken ?? '',
+            appId: input.app.id,
+            appName: '',
+            appCode: '',
+            roundKey: randomUUID(),
+          },
           input.nonce,
-          new Date(Date.now() - 10_000),
         ),
       );
       expect(accepted.kind).toBe('accepted');
+      await harness.gateway.orm.em
+        .fork()
+        .execute(`update verifications set updated_at = now() - interval '4 s' where verify_token = ?`, [
+          input.verifyToken,
+        ]);
       const repeated = await verify(harness, {
         requestValue: order.shortLink,
         verifyToken: input.verifyToken,
@@ -214,7 +229,7 @@ describe('VerifyCoupon', () => {
       expect(verification).toMatchObject({
         verifyStatus: 'failed',
         errorCode: 1208,
-        usedByVerificationId: null,
+        relatedVerificationId: null,
       });
       await finished(verification.id, 'verify-refused');
     });
@@ -290,7 +305,8 @@ describe('VerifyCoupon', () => {
       expect(effectsOf(order.orderId)).toBe(1);
     });
 
-    it('waits for an operator when look-ups do not decide, and takes the operator’s word', async () => {
+    /** Repeats and look-ups have come to nothing: the till is told, and an operator is waited for. */
+    async function unsettled() {
       const order = state().createOrder();
       state().addFault({
         kind: 'cut-before-effect',
@@ -300,14 +316,40 @@ describe('VerifyCoupon', () => {
       });
       const answer = await verify(harness, { requestValue: order.shortLink });
       await eventually(async () => (await readVerification(harness, answer.id)).step === 'unsettled');
-      await workflow(verifyWorkflowId(answer.id)).executeUpdate(RESOLVE_UPDATE, {
-        args: [{ verifyStatus: 'failed', note: '店员确认未核销', actor: 'ops-7', requestId: 'r-1' }],
-      });
+      return { order, answer, run: workflow(verifyWorkflowId(answer.id)) };
+    }
+
+    it('waits for an operator when look-ups do not decide, and takes the operator’s word', async () => {
+      const { answer, run } = await unsettled();
+      // Refused until no send can arrive any more.
+      await eventually(() =>
+        run.executeUpdate(RESOLVE_UPDATE, { args: [{ verifyStatus: 'failed' }] }).then(
+          () => true,
+          () => false,
+        ),
+      );
       await finished(answer.id, 'verify-resolved');
       expect(await readVerification(harness, answer.id)).toMatchObject({
         verifyStatus: 'failed',
         step: 'settled',
+        reason: 'verification.resolved_by_operator',
       });
+    });
+
+    it.each<[string, unknown[]]>([
+      ['nothing', []],
+      ['no status', [{}]],
+      ['a misspelt status', [{ verifyStatus: 'fail' }]],
+      ['text', ['failed']],
+      ['null', [null]],
+      ['another verification’s id', [{ verifyStatus: 'failed', verificationId: 1 }]],
+      ['an actor of its own', [{ verifyStatus: 'failed', actor: 'admin' }]],
+      ['two decisions', [{ verifyStatus: 'failed' }, { verifyStatus: 'success' }]],
+    ])('refuses a decision that is %s, at once, and goes on waiting', async (_what, args) => {
+      const { answer, run } = await unsettled();
+      await expect(run.executeUpdate(RESOLVE_UPDATE, { args: args as [ResolveInput] })).rejects.toThrow(WorkflowUpdateFailedError);
+      expect(await readVerification(harness, answer.id)).toMatchObject({ step: 'unsettled' });
+      await run.terminate();
     });
   });
 
@@ -385,5 +427,51 @@ describe('VerifyCoupon', () => {
       expect(history).not.toContain(secret);
       expect(decoded).not.toContain(secret);
     }
+  });
+});
+
+describe('VerifyCoupon between two looks that are an hour apart', () => {
+  let patient: Harness;
+  beforeAll(async () => {
+    patient = await startHarness({ env: { SETTLE_LOOK_AGAIN_MS: '3600000' } });
+  }, 60_000);
+  afterAll(() => patient.close());
+
+  /** Its one send was lost, and Douyin could not be asked since. */
+  async function unsettled() {
+    const { state: douyin } = patient.simulator;
+    const order = douyin.createOrder();
+    const { orderId } = order;
+    douyin.addFault({ kind: 'cut-after-effect', endpoints: ['verify'], orderId, count: 'always' });
+    douyin.addFault({ kind: 'http-5xx-before-effect', endpoints: ['get'], orderId, count: 'always' });
+    const answer = await verify(patient, { requestValue: order.shortLink });
+    await eventually(async () => (await readVerification(patient, answer.id)).step === 'unsettled');
+    const run = patient.gateway.temporal.client.workflow.getHandle(verifyWorkflowId(answer.id));
+    return { answer, run, douyin };
+  }
+
+  it('looks at once when it is told to', async () => {
+    const { answer, run, douyin } = await unsettled();
+    douyin.clearFaults();
+    await run.signal(LOOK_NOW_SIGNAL);
+    expect(await run.result()).toMatchObject({ verifyStatus: 'success' });
+    await keepHistory(patient, verifyWorkflowId(answer.id), 'verify-look-now');
+    expect(await readVerification(patient, answer.id)).toMatchObject({ verifyStatus: 'success' });
+  });
+
+  it('ends as soon as an operator has decided through the API', async () => {
+    const { answer, run, douyin } = await unsettled();
+    const decided = await resolveVerification(
+      patient.gateway,
+      answer.id,
+      { verifyStatus: 'success', note: '来客后台显示已核销' },
+      { uid: 'ops-7', requestId: 'request-1' },
+    );
+    expect(decided).toMatchObject({ verifyStatus: 'success' });
+    douyin.clearFaults();
+    expect(await run.result()).toMatchObject({ verifyStatus: 'success' });
+    const history = JSON.stringify(await run.fetchHistory());
+    expect(history).not.toContain('来客后台显示已核销');
+    expect(history).not.toContain('ops-7');
   });
 });

@@ -1,5 +1,6 @@
 // The table `verifications`: one row per (app, verify_token), the truth about it. Its rules are src/domain/verification.ts.
 import { defineEntity, type InferEntity, p } from '@mikro-orm/core';
+import type { OutcomeNote } from '../../domain/outcome-notes.ts';
 
 const text = () => p.text().default('');
 
@@ -18,14 +19,18 @@ export const VerificationEntity = defineEntity({
     operatorId: text(),
     deviceId: text(),
     note: text(),
+    itemNo: p.integer().default(1),
+    itemCount: p.integer().default(1),
 
     verifyStatus: p.enum(['processing', 'success', 'failed'] as const).default('processing'),
     step: p
       .enum(['accepted', 'prepared', 'sent', 'settled', 'unsettled', 'not_attempted'] as const)
       .default('accepted'),
     round: p.integer().default(1),
+    roundKey: p.text().nullable(),
     roundStartedAt: p.datetime(3),
     reason: text(),
+    reasonDetail: p.text().nullable(),
     errorCode: p.bigint('number').default(0),
     errorDescription: text(),
 
@@ -52,7 +57,6 @@ export const VerificationEntity = defineEntity({
     payAmount: p.bigint('number').default(0),
     receiptAmount: p.bigint('number').default(0),
     discountAmount: p.bigint('number').default(0),
-    isAmountKnown: p.boolean().nullable(),
     enrichmentStatus: p.enum(['pending', 'success', 'stuck', 'skipped'] as const).default('pending'),
     enrichmentRetryCount: p.integer().default(0),
     enrichmentError: text(),
@@ -62,9 +66,21 @@ export const VerificationEntity = defineEntity({
     openSendCount: p.integer().default(0),
     firstSentAt: p.datetime(3).nullable(),
     lastSentAt: p.datetime(3).nullable(),
-    lastOutcome: text(),
-    lastOutcomeKind: p.enum(['', 'unanswered', 'in_review', 'refused'] as const).default(''),
-    usedByVerificationId: p.bigint('number').nullable(),
+    douyinPreparedAt: p.datetime(3).nullable(),
+    douyinFirstSentAt: p.datetime(3).nullable(),
+    areSendsStopped: p.boolean().default(false),
+    // The release before this one writes its words here, and nobody reads them.
+    formerLastOutcome: text().fieldName('last_outcome'),
+    lastOutcome: p
+      .enum(['', 'unanswered', 'in_review', 'refused'] as const)
+      .default('')
+      .fieldName('last_outcome_kind'),
+    lastNote: p.json<OutcomeNote>().nullable(),
+    relatedVerificationId: p.bigint('number').nullable().fieldName('used_by_verification_id'),
+    orderClaim: p.text().nullable(),
+    certificateClaim: p.text().nullable(),
+    cancelStatus: p.enum(['', 'processing', 'cancelled', 'refused'] as const).default(''),
+    cancelledAt: p.datetime(3).nullable(),
 
     expireTime: p.datetime(3).nullable(),
     verifyTime: p.datetime(3).nullable(),

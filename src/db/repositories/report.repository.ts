@@ -1,10 +1,9 @@
 // Reading verifications for reports, exports and operators. The hot path's statements are verification.repository.ts.
 import type { EntityManager } from '@mikro-orm/postgresql';
 import type { ReportPeriod } from '../../domain/report-period.ts';
-import type { Verification, VerifyStatus } from '../../domain/verification.ts';
-import { VerificationEntity } from '../entities/verification.entity.ts';
-import { readRows } from '../read-row.ts';
+import type { EventKind, Verification, VerifyStatus } from '../../domain/verification.ts';
 import { rowsOf } from '../statement.ts';
+import { readVerification } from './verification.repository.ts';
 
 export interface VerificationFilter extends ReportPeriod {
   readonly poiId?: string | undefined;
@@ -34,18 +33,20 @@ export interface SummaryRow {
   readonly successCount: number;
   readonly failedCount: number;
   readonly processingCount: number;
-  /** Successes that are not in `payAmountFen`, because what they cost is not known, or not yet. */
-  readonly amountMissingCount: number;
   readonly payAmountFen: number;
   readonly receiptAmountFen: number;
   readonly discountAmountFen: number;
 }
 
+/** Kinds that earlier releases wrote. */
+export const FORMER_EVENT_KINDS = ['enrichment_pending'] as const;
+type FormerEventKind = (typeof FORMER_EVENT_KINDS)[number];
+
 /** One step of a verification's life. `details` hold no codes or secrets. */
 export interface VerificationEvent {
   readonly id: number;
   readonly happenedAt: Date;
-  readonly kind: string;
+  readonly kind: EventKind | FormerEventKind;
   readonly details: Readonly<Record<string, unknown>>;
 }
 
@@ -62,9 +63,6 @@ const SUMMARY_COLUMNS: Readonly<Record<SummaryKey, readonly string[]>> = {
   status: ['v.verify_status'],
 };
 
-/** As `knownAmounts` in src/domain/amounts.ts decides, for rows of an earlier release too. */
-const IS_AMOUNT_KNOWN = `coalesce(v.is_amount_known, v.pay_amount > 0 and not v.is_times_card)`;
-
 export class ReportRepository {
   readonly #em: EntityManager;
 
@@ -80,7 +78,7 @@ export class ReportRepository {
     const where = conditionOf(filter, window.after ?? null);
     const rows = await rowsOf(
       this.#em,
-      `select * from verifications v where ${where.sql} order by created_at desc, id desc limit ? offset ?`,
+      `select v.*, now() as as_of from verifications v where ${where.sql} order by created_at desc, id desc limit ? offset ?`,
       [...where.parameters, window.limit, window.offset ?? 0],
     );
     return this.#read(rows);
@@ -126,8 +124,7 @@ export class ReportRepository {
          count(*) filter (where v.verify_status = 'success') as success_count,
          count(*) filter (where v.verify_status = 'failed') as failed_count,
          count(*) filter (where v.verify_status = 'processing') as processing_count,
-         count(*) filter (where v.verify_status = 'success' and not ${IS_AMOUNT_KNOWN}) as amount_missing_count,
-         coalesce(sum(v.pay_amount) filter (where v.verify_status = 'success' and ${IS_AMOUNT_KNOWN}), 0) as pay_amount,
+         coalesce(sum(v.pay_amount) filter (where v.verify_status = 'success'), 0) as pay_amount,
          coalesce(sum(v.receipt_amount) filter (where v.verify_status = 'success'), 0) as receipt_amount,
          coalesce(sum(v.discount_amount) filter (where v.verify_status = 'success'), 0) as discount_amount
        from verifications v join apps a on a.id = v.app_id
@@ -147,7 +144,7 @@ export class ReportRepository {
     return rows.map((row) => ({
       id: Number(row['id']),
       happenedAt: new Date(row['happened_at'] as string),
-      kind: row['kind'] as string,
+      kind: row['kind'] as VerificationEvent['kind'],
       details: row['details'] as Record<string, unknown>,
     }));
   }
@@ -161,7 +158,7 @@ export class ReportRepository {
     const where = `verify_status = 'success' and enrichment_status in ('pending', 'stuck') and enrichment_status = ?`;
     const rows = await rowsOf(
       this.#em,
-      `select * from verifications where ${where} order by id limit ? offset ?`,
+      `select *, now() as as_of from verifications where ${where} order by id limit ? offset ?`,
       [status, window.limit, window.offset],
     );
     const counted = await rowsOf(this.#em, `select count(*) as total from verifications where ${where}`, [
@@ -170,41 +167,18 @@ export class ReportRepository {
     return { verifications: this.#read(rows), total: Number(counted[0]?.['total']) };
   }
 
-  /**
-   * For each verification our own earlier success on the coupon it asked for, where there is one: the one known when it
-   * was settled, else the newest found by whatever names the coupon. Douyin no longer lists a used coupon, so that may
-   * be nothing but what the till scanned, or the order.
-   * @returns by the id of the verification asked about
-   */
-  async findEarlierUses(ids: readonly number[]): Promise<ReadonlyMap<number, Verification>> {
+  /** Those of the ids that exist, in no order. */
+  async findByIds(ids: readonly number[]): Promise<readonly Verification[]> {
     const rows = await rowsOf(
       this.#em,
-      `select asked.id as asked_id, used.*
-       from verifications asked cross join lateral (
-         select * from verifications v
-         where v.id <> asked.id and v.verify_status = 'success' and (
-           v.id = asked.used_by_verification_id
-           or (v.id < asked.id and (
-             (v.certificate_id <> '' and v.certificate_id = asked.certificate_id)
-             or (md5(v.request_value) = md5(asked.request_value)
-                 and v.request_value = asked.request_value and v.mode = asked.mode)
-             or (asked.mode = 'code' and v.origin_code <> '' and v.origin_code = asked.request_value)
-             or (asked.certificate_id = '' and v.order_id <> '' and v.order_id = asked.order_id)
-           ))
-         )
-         order by (v.id = asked.used_by_verification_id) is true desc, v.id desc limit 1
-       ) used
-       where asked.id = any(?::bigint[])`,
+      `select *, now() as as_of from verifications where id = any(?::bigint[])`,
       [ids],
     );
-    const used = this.#read(rows);
-    return new Map(
-      rows.flatMap((row, position) => (used[position] ? [[Number(row['asked_id']), used[position]]] : [])),
-    );
+    return this.#read(rows);
   }
 
   #read(rows: readonly Record<string, unknown>[]): readonly Verification[] {
-    return readRows(this.#em, VerificationEntity, rows) as readonly Verification[];
+    return rows.map((row) => readVerification(this.#em, row));
   }
 }
 
@@ -239,7 +213,6 @@ function summaryRowOf(row: Record<string, unknown>): SummaryRow {
     successCount: Number(row['success_count']),
     failedCount: Number(row['failed_count']),
     processingCount: Number(row['processing_count']),
-    amountMissingCount: Number(row['amount_missing_count']),
     payAmountFen: Number(row['pay_amount']),
     receiptAmountFen: Number(row['receipt_amount']),
     discountAmountFen: Number(row['discount_amount']),

@@ -1,17 +1,36 @@
 // The hot path's statements on `verifications`: each is one statement that commits what was learned, its event with it.
-// Every change names the state it starts from, so a late or repeated caller changes nothing. Reports are elsewhere.
+// Every change is one of the table of transitions and starts from its states, so a late or repeated caller changes
+// nothing. Times and ages are the database's. Reports are elsewhere.
 import type { EntityManager } from '@mikro-orm/postgresql';
+import { type RawBuilder, sql } from 'kysely';
+import { ALREADY_VERIFIED } from '../../domain/douyin-codes.ts';
 import type { VerifyMode } from '../../domain/coupon.ts';
-import type {
-  LastOutcomeKind,
-  Verification,
-  VerificationRequest,
-  VerificationStep,
+import type { OutcomeNote } from '../../domain/outcome-notes.ts';
+import {
+  type NotAttempted,
+  type OperatorDecision,
+  type PreparedCoupon,
+  type Redemption,
+  type Settlement,
+  transitionOf,
+} from '../../domain/verdict.ts';
+import {
+  type EventKind,
+  type GuardContext,
+  type LastOutcome,
+  type RoundKey,
+  type SeenSends,
+  STATUS_OF_STEP,
+  type TransitionName,
+  TRANSITIONS,
+  type Verification,
+  type VerificationRequest,
+  type VerificationStep,
 } from '../../domain/verification.ts';
-import { readRows } from '../read-row.ts';
-import { rowsOf } from '../statement.ts';
 import { VerificationEntity, type VerificationRow } from '../entities/verification.entity.ts';
-import { CLAIM_NONCE_SQL, type NonceClaim } from './nonce.repository.ts';
+import { assignments, readRows } from '../rows.ts';
+import { conditionOf, GUARD_CONTEXT_COLUMNS } from './verification-conditions.ts';
+import { claimNonce, type NonceClaim } from './nonce.repository.ts';
 
 export interface NewVerification extends VerificationRequest {
   readonly appId: number;
@@ -22,6 +41,8 @@ export interface NewVerification extends VerificationRequest {
   readonly deviceId: string;
   readonly note: string;
   readonly requestId: string;
+  /** A new one for each round. */
+  readonly roundKey: string;
 }
 
 export type AcceptOutcome =
@@ -30,125 +51,156 @@ export type AcceptOutcome =
   /** The token names a row already; the nonce is spent. */
   | { readonly kind: 'exists' };
 
-/** One run of one verification: a row that was tried again is no longer this one. */
-export interface RoundKey {
-  readonly id: number;
-  readonly round: number;
+/** What prepare chose, and what it claims while it is in doubt. */
+export interface PreparedRound {
+  readonly coupon: PreparedCoupon;
+  readonly orderId: string;
+  readonly douyinVerifyToken: string;
+  readonly douyinPreparedAt: Date | null;
+  /** The coupon was picked from the order's list, and not named by the request. */
+  readonly isPicked: boolean;
 }
 
-/**
- * The state a refusal is judged by: still `running` at all, not prepared (`accepted`), or with exactly the sends of
- * `counted`, so that none that was made beside it can have had an effect.
- */
-export type SettleCondition =
-  'running' | 'accepted' | { readonly counted: Pick<Verification, 'sendCount' | 'openSendCount'> };
-
-type Changes = Partial<Omit<VerificationRow, 'id' | 'createdAt' | 'updatedAt'>>;
-
-interface Advance {
-  readonly key: RoundKey;
-  /** The state the change starts from, as a condition on the row. */
-  readonly from: string;
-  readonly changes: Changes;
-  /** Column assignments that depend on the row, as SQL. */
-  readonly computed?: string;
-  readonly event: { readonly kind: string; readonly details?: Record<string, unknown> };
-  readonly now: Date;
+/** What a send without a verdict told. */
+export interface UnknownOutcome {
+  readonly lastOutcome: LastOutcome;
+  readonly note: OutcomeNote;
+  readonly errorCode: number;
+  readonly errorDescription: string;
+  /** Douyin's answer, or null where it is not to be kept. */
+  readonly response: string | null;
 }
+
+type Values = {
+  readonly [Property in keyof VerificationRow]?: VerificationRow[Property] | RawBuilder<unknown>;
+};
+
+interface Change {
+  readonly values: Values;
+  readonly event: { readonly kind: EventKind; readonly details: Readonly<Record<string, unknown>> };
+}
+
+/** A verification with what the guards are told beside it. */
+export type GuardedVerification = Verification & Omit<GuardContext, 'seen' | 'policy'>;
 
 /** In encrypted_code mode the caller has prepared already. */
 function firstStepOf(mode: VerifyMode): VerificationStep {
   return mode === 'encrypted_code' ? 'prepared' : 'accepted';
 }
 
-/** Clocks of processes, and Douyin's, may differ by this much. Milliseconds. */
-const CLOCK_SKEW_MS = 60_000;
-
-const IS_RUNNING = `verify_status = 'processing'`;
-const IS_COUPON = `(certificate_id <> '' and certificate_id = ? or encrypted_code <> '' and encrypted_code = ?)`;
+const NEVER_SENT: Pick<GuardContext, 'seen'> = { seen: null };
+const MAY_HAVE_REDEEMED = sql`v.verify_status = 'processing' and v.open_send_count > 0`;
+/** How long before our first send another one of ours may have been settled to be of interest. */
+const EARLIER_MARGIN = sql`interval '1 minute'`;
 
 export class VerificationRepository {
   readonly #em: EntityManager;
+  readonly #clock: () => RawBuilder<Date>;
+  readonly #policy: GuardContext['policy'];
 
-  constructor(em: EntityManager) {
+  /** @param clock the database's time, asked for each statement; tests turn it */
+  constructor(em: EntityManager, clock: () => RawBuilder<Date>, policy: GuardContext['policy']) {
     this.#em = em;
+    this.#clock = clock;
+    this.#policy = policy;
+  }
+
+  get #now(): RawBuilder<Date> {
+    return this.#clock();
   }
 
   /** Spends the nonce and inserts the row: one statement, one commit. */
-  async accept(input: NewVerification, nonce: NonceClaim, now: Date): Promise<AcceptOutcome> {
-    const rows = await rowsOf(
-      this.#em,
-      `with fresh_nonce as (${CLAIM_NONCE_SQL}),
-       accepted as (
-         insert into verifications
-           (app_id, app_name, app_code, poi_id, mode, request_value, verify_token, operator_id, device_id, note,
-            encrypted_code, douyin_verify_token, step, round_started_at, created_at, updated_at)
-         select ?::bigint, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?::timestamptz, ?::timestamptz, ?::timestamptz from fresh_nonce
-         on conflict (app_id, verify_token) do nothing
-         returning *
-       ),
-       event as (
-         insert into verification_events (verification_id, happened_at, kind, details)
-         select id, ?::timestamptz, 'accepted', ?::jsonb from accepted
-       )
-       select exists (select 1 from fresh_nonce) as is_nonce_fresh, accepted.*
-       from (select 1) as one left join accepted on true`,
-      [
-        nonce.clientKey,
-        nonce.nonce,
-        nonce.expiresAt,
-        input.appId,
-        input.appName,
-        input.appCode,
-        input.poiId,
-        input.mode,
-        input.requestValue,
-        input.verifyToken,
-        input.operatorId,
-        input.deviceId,
-        input.note,
-        input.mode === 'encrypted_code' ? input.requestValue : '',
-        input.mode === 'encrypted_code' ? input.verifyToken : '',
-        firstStepOf(input.mode),
-        now,
-        now,
-        now,
-        now,
-        JSON.stringify({
-          request_id: input.requestId,
-          operator_id: input.operatorId,
-          device_id: input.deviceId,
-          mode: input.mode,
-        }),
-      ],
-    );
-    const { is_nonce_fresh: isNonceFresh, ...columns } = rows[0] ?? {};
-    if (isNonceFresh !== true) return { kind: 'nonce_reused' };
-    if (columns['id'] === null) return { kind: 'exists' };
-    return { kind: 'accepted', verification: this.#map(columns) };
+  async accept(input: NewVerification, nonce: NonceClaim): Promise<AcceptOutcome> {
+    const isPrepared = input.mode === 'encrypted_code';
+    const details = {
+      request_id: input.requestId,
+      operator_id: input.operatorId,
+      device_id: input.deviceId,
+      mode: input.mode,
+    };
+    const rows = await this.#rows(sql`
+      with fresh_nonce as (${claimNonce(nonce)}),
+      accepted as (
+        insert into verifications
+          (app_id, app_name, app_code, poi_id, mode, request_value, verify_token, operator_id, device_id, note,
+           encrypted_code, douyin_verify_token, step, round_key, round_started_at, created_at, updated_at)
+        select ${input.appId}::bigint, ${input.appName}, ${input.appCode}, ${input.poiId}, ${input.mode},
+          ${input.requestValue}, ${input.verifyToken}, ${input.operatorId}, ${input.deviceId}, ${input.note},
+          ${isPrepared ? input.requestValue : ''}, ${isPrepared ? input.verifyToken : ''},
+          ${firstStepOf(input.mode)}, ${input.roundKey}, ${this.#now}, ${this.#now}, ${this.#now}
+        from fresh_nonce
+        on conflict (app_id, verify_token) do nothing
+        returning *
+      ),
+      event as (${this.#eventOf('accepted', { kind: 'accepted', details })})
+      select exists (select 1 from fresh_nonce) as is_nonce_fresh, ${this.#now} as as_of, accepted.*
+      from (select 1) as one left join accepted on true`);
+    const row = rows[0] ?? {};
+    if (row['is_nonce_fresh'] !== true) return { kind: 'nonce_reused' };
+    if (row['id'] === null) return { kind: 'exists' };
+    return { kind: 'accepted', verification: this.#read(row) };
   }
 
   async findById(id: number): Promise<Verification | null> {
-    return this.#findOne('id = ?', [id]);
+    return this.#findOne(sql`v.id = ${id}`);
   }
 
   async findByToken(appId: number, verifyToken: string): Promise<Verification | null> {
-    return this.#findOne('app_id = ? and verify_token = ?', [appId, verifyToken]);
+    return this.#findOne(sql`v.app_id = ${appId} and v.verify_token = ${verifyToken}`);
   }
 
-  /** Our newest success on this coupon; null if it was not redeemed through us. */
-  async findSuccessOnCoupon(certificateId: string, encryptedCode: string): Promise<Verification | null> {
-    return this.#findOne(`${IS_COUPON} and verify_status = 'success'`, [certificateId, encryptedCode]);
+  /** The row with what a change of it depends on beside it: to say why one was refused. */
+  async findGuarded(id: number): Promise<GuardedVerification | null> {
+    const rows = await this.#rows(
+      sql`select v.*, ${this.#now} as as_of, ${GUARD_CONTEXT_COLUMNS} from verifications v where v.id = ${id}`,
+    );
+    const row = rows[0];
+    if (!row) return null;
+    return {
+      ...this.#read(row),
+      isAppAllowed: row['is_app_allowed'] === true,
+      hasSiblingInDoubt: row['has_sibling_in_doubt'] === true,
+      isTokenShared: row['is_token_shared'] === true,
+    };
   }
 
-  /** Another verification that was redeemed, or may yet be, under the same token of Douyin's: two apps had it. */
-  async findOtherOfDouyinToken(
-    verification: Pick<Verification, 'id' | 'encryptedCode' | 'douyinVerifyToken'>,
+  /**
+   * Our own newest verification that redeemed the coupon or may have, the redeemed first; null if there is none.
+   * Douyin no longer lists a used coupon, so that may be found by nothing but what the till scanned, or the order.
+   */
+  async findRelatedOnCoupon(
+    asked: Pick<Verification, 'id' | 'mode' | 'requestValue' | 'certificateId' | 'encryptedCode' | 'orderId'>,
   ): Promise<Verification | null> {
     return this.#findOne(
-      `encrypted_code = ? and encrypted_code <> '' and douyin_verify_token = ? and id <> ?
-         and open_send_count > 0 and verify_status <> 'failed'`,
-      [verification.encryptedCode, verification.douyinVerifyToken, verification.id],
+      sql`v.id <> ${asked.id} and (v.verify_status = 'success' or ${MAY_HAVE_REDEEMED}) and (
+        ${isCoupon(asked)}
+        or (v.verify_status = 'success' and md5(v.request_value) = md5(${asked.requestValue})
+            and v.request_value = ${asked.requestValue} and v.mode = ${asked.mode})
+        or (${asked.mode} = 'code' and v.origin_code <> '' and v.origin_code = ${asked.requestValue})
+        or (${asked.certificateId} = '' and ${asked.orderId} <> '' and v.order_id <> ''
+            and v.order_id = ${asked.orderId})
+      )`,
+      sql`(v.verify_status = 'success') desc, v.id desc`,
+    );
+  }
+
+  /**
+   * Another verification in doubt that keeps a coupon of this order from being picked: of the order, or of any coupon
+   * that prepare lists.
+   */
+  async findSiblingInDoubt(
+    id: number,
+    prepared: {
+      readonly orderId: string;
+      readonly certificateIds: readonly string[];
+      readonly encryptedCodes: readonly string[];
+    },
+  ): Promise<Verification | null> {
+    return this.#findOne(
+      sql`v.id <> ${id} and ${MAY_HAVE_REDEEMED} and (
+        (v.order_id <> '' and v.order_id = ${prepared.orderId})
+        or (v.certificate_id <> '' and v.certificate_id = any(${prepared.certificateIds}::text[]))
+        or (v.encrypted_code <> '' and v.encrypted_code = any(${prepared.encryptedCodes}::text[])))`,
     );
   }
 
@@ -160,142 +212,90 @@ export class VerificationRepository {
     verification: Pick<Verification, 'id' | 'certificateId' | 'encryptedCode' | 'firstSentAt' | 'createdAt'>,
     limit: number,
   ): Promise<readonly Verification[]> {
-    const since = (verification.firstSentAt ?? verification.createdAt).getTime() - CLOCK_SKEW_MS;
-    const rows = await rowsOf(
-      this.#em,
-      `select * from verifications
-       where ${IS_COUPON} and id <> ?
-         and (verify_status = 'success' and settled_at >= ? or open_send_count > 0 and ${IS_RUNNING})
-       order by id limit ?`,
-      [verification.certificateId, verification.encryptedCode, verification.id, new Date(since), limit],
-    );
-    return rows.map((row) => this.#map(row));
+    const since = verification.firstSentAt ?? verification.createdAt;
+    const rows = await this.#rows(sql`
+      select v.*, ${this.#now} as as_of from verifications v
+      where ${isCoupon(verification)} and v.id <> ${verification.id}
+        and (v.verify_status = 'success' and v.settled_at >= ${since}::timestamptz - ${EARLIER_MARGIN}
+             or ${MAY_HAVE_REDEEMED})
+      order by v.id limit ${limit}`);
+    return rows.map((row) => this.#read(row));
   }
 
   /** Opens a verification that was not attempted for another round. @returns null if it is no longer in that state */
-  async reopen(key: RoundKey, mode: VerifyMode, requestId: string, now: Date): Promise<Verification | null> {
-    return this.#advance({
-      key,
-      from: `step = 'not_attempted'`,
-      changes: {
-        verifyStatus: 'processing',
-        step: firstStepOf(mode),
-        round: key.round + 1,
-        encryptedData: '',
-        roundStartedAt: now,
-        reason: '',
-        errorCode: 0,
-        errorDescription: '',
-        // Nothing of the earlier round can have had an effect: this one's sends are counted and timed from here.
-        sendCount: 0,
-        firstSentAt: null,
-        lastSentAt: null,
-        lastOutcome: '',
-        lastOutcomeKind: '',
-        settledAt: null,
-        enrichmentStatus: 'pending',
-      },
-      event: { kind: 'tried_again', details: { request_id: requestId } },
-      now,
-    });
+  async reopen(
+    key: RoundKey,
+    opened: { readonly mode: VerifyMode; readonly requestId: string; readonly roundKey: string },
+  ): Promise<Verification | null> {
+    const values: Values = {
+      round: key.round + 1,
+      roundKey: opened.roundKey,
+      encryptedData: '',
+      roundStartedAt: this.#now,
+      reason: '',
+      reasonDetail: null,
+      errorCode: 0,
+      errorDescription: '',
+      // Nothing of the earlier round can have had an effect: this one's sends are counted and timed from here.
+      sendCount: 0,
+      firstSentAt: null,
+      lastSentAt: null,
+      douyinPreparedAt: null,
+      douyinFirstSentAt: null,
+      areSendsStopped: false,
+      lastOutcome: '',
+      lastNote: null,
+      relatedVerificationId: null,
+      settledAt: null,
+      enrichmentStatus: 'pending',
+    };
+    const transition = firstStepOf(opened.mode) === 'prepared' ? 'reopen_prepared' : 'reopen';
+    return this.#transition(transition, key, NEVER_SENT, values, { request_id: opened.requestId });
   }
 
   /** Keeps what the short link named. */
-  async storeResolvedLink(key: RoundKey, encryptedData: string, now: Date): Promise<Verification | null> {
-    return this.#advance({
-      key,
-      from: `step = 'accepted'`,
-      changes: { encryptedData },
-      event: { kind: 'short_link_resolved' },
-      now,
-    });
+  async storeResolvedLink(key: RoundKey, encryptedData: string): Promise<Verification | null> {
+    return this.#transition('resolve_link', key, NEVER_SENT, { encryptedData }, {});
   }
 
   /** Keeps Douyin's token and the chosen coupon. Never once a verify was sent with an earlier token. */
-  async storePrepared(key: RoundKey, changes: Changes, now: Date): Promise<Verification | null> {
-    return this.#advance({
-      key,
-      from: `step = 'accepted'`,
-      changes: { ...changes, step: 'prepared' },
-      event: { kind: 'prepared' },
-      now,
-    });
+  async storePrepared(key: RoundKey, prepared: PreparedRound): Promise<Verification | null> {
+    const { coupon, orderId, douyinVerifyToken, douyinPreparedAt, isPicked } = prepared;
+    const values: Values = {
+      ...couponValues(coupon),
+      orderId,
+      douyinVerifyToken,
+      douyinPreparedAt,
+      orderClaim: isPicked && orderId !== '' ? orderId : null,
+      certificateClaim: coupon.certificateId || coupon.encryptedCode,
+    };
+    return this.#transition('prepare', key, NEVER_SENT, values, {});
+  }
+
+  /** Forgets the prepared coupon, so that it is prepared anew. */
+  async discardPrepared(key: RoundKey): Promise<Verification | null> {
+    const values: Values = { douyinVerifyToken: '', orderClaim: null, certificateClaim: null };
+    return this.#transition('discard_prepared', key, NEVER_SENT, values, {});
   }
 
   /**
    * Counts a verify before it is sent. A row whose `openSendCount` is 1 afterwards makes a first attempt, a higher
    * one a repeat. What an earlier send was answered says nothing about this one.
-   * @returns null if it may not be sent: settled, not prepared, in Douyin's review, or another round
+   * @param douyinNow Douyin's time, a lower bound, or null if this process does not know it
+   * @returns null if it may not be sent: `findGuarded` tells why
+   * @throws AppError `coupon.sibling_in_doubt` when another verification of the order counted at the same moment
    */
-  async countSend(key: RoundKey, now: Date): Promise<Verification | null> {
-    return this.#advance({
-      key,
-      from: `${IS_RUNNING} and step in ('prepared', 'sent', 'unsettled') and douyin_verify_token <> ''
-        and last_outcome_kind <> 'in_review'`,
-      changes: { step: 'sent', lastSentAt: now, lastOutcomeKind: 'unanswered' },
-      computed: `send_count = send_count + 1, open_send_count = open_send_count + 1,
-        first_sent_at = case when open_send_count > 0 then first_sent_at else ? end`,
-      event: { kind: 'verify_sent' },
-      now,
-    });
-  }
-
-  /**
-   * Stores a verdict: final. A success holds whatever else is under way; a refusal holds only in the state that it was
-   * judged by, which `onlyIf` names.
-   * @returns null if the row is settled already, in another round, or not in that state
-   */
-  async settle(
-    key: RoundKey,
-    changes: Changes & { readonly verifyStatus: 'success' | 'failed' },
-    details: Record<string, unknown>,
-    now: Date,
-    onlyIf: SettleCondition = 'running',
-  ): Promise<Verification | null> {
-    return this.#advance({
-      key,
-      from: `${IS_RUNNING}${conditionOf(onlyIf)}`,
-      changes: {
-        ...changes,
-        step: 'settled',
-        settledAt: now,
-        ...(changes.verifyStatus === 'failed' ? { enrichmentStatus: 'skipped' as const } : {}),
-      },
-      event: { kind: changes.verifyStatus === 'success' ? 'verified' : 'refused', details },
-      now,
-    });
-  }
-
-  /** Whether the row was settled by this very request of an operator. */
-  async wasResolvedBy(id: number, actor: string, requestId: string): Promise<boolean> {
-    const rows = await rowsOf(
-      this.#em,
-      `select 1 from verification_events where verification_id = ? and kind in ('verified', 'refused')
-         and details ->> 'actor' = ? and details ->> 'request_id' = ?`,
-      [id, actor, requestId],
-    );
-    return rows.length > 0;
-  }
-
-  /**
-   * Keeps what a send without a verdict told; the row stays in processing. A review stays one, whatever an answer that
-   * was under way at the time says.
-   */
-  async noteUnknown(
-    key: RoundKey,
-    changes: Changes & { readonly lastOutcome: string },
-    kind: Exclude<LastOutcomeKind, ''>,
-    details: Record<string, unknown>,
-    now: Date,
-  ): Promise<Verification | null> {
-    return this.#advance({
-      key,
-      from: IS_RUNNING,
-      changes,
-      computed: `last_outcome_kind = case when last_outcome_kind = 'in_review' then 'in_review' else '${kind}' end`,
-      event: { kind: 'outcome_unknown', details },
-      now,
-    });
+  async countSend(key: RoundKey, douyinNow: Date | null): Promise<Verification | null> {
+    const values: Values = {
+      lastSentAt: this.#now,
+      lastOutcome: 'unanswered',
+      sendCount: sql`v.send_count + 1`,
+      openSendCount: sql`v.open_send_count + 1`,
+      firstSentAt: sql`case when v.open_send_count > 0 then v.first_sent_at else ${this.#now} end`,
+      douyinFirstSentAt: sql`case when v.open_send_count > 0 then v.douyin_first_sent_at
+        else ${douyinNow}::timestamptz end`,
+    };
+    return this.#transition('count_send', key, NEVER_SENT, values, {});
   }
 
   /**
@@ -303,173 +303,376 @@ export class VerificationRepository {
    * else counted another send, it changes nothing: a send that stays counted only makes the next one a repeat.
    */
   async uncountSend(
-    counted: Verification,
-    outcome: string,
-    details: Record<string, unknown>,
-    now: Date,
+    counted: RoundKey & SeenSends,
+    note: OutcomeNote,
+    errorCode: number,
   ): Promise<Verification | null> {
-    return this.#advance({
-      key: counted,
-      from: `${IS_RUNNING} and open_send_count = ${counted.openSendCount} and send_count = ${counted.sendCount}
-        and open_send_count > 0`,
-      changes: { lastOutcome: outcome },
-      computed: `open_send_count = open_send_count - 1`,
-      event: { kind: 'not_sent', details: { ...details, outcome } },
-      now,
-    });
+    const values: Values = { openSendCount: sql`v.open_send_count - 1`, lastNote: note };
+    const details = { note: note.code, ...note.data, error_code: errorCode };
+    return this.#transition('uncount_send', counted, { seen: counted }, values, details);
   }
 
-  /** Ends a round in which nothing can have been consumed; the same token may try again. */
-  async closeNotAttempted(
-    key: RoundKey,
-    why: { readonly reason: string; readonly errorCode: number; readonly errorDescription: string },
-    now: Date,
-  ): Promise<Verification | null> {
-    return this.#advance({
-      key,
-      from: `${IS_RUNNING} and open_send_count = 0`,
-      changes: {
-        ...why,
-        verifyStatus: 'failed',
-        step: 'not_attempted',
-        settledAt: now,
-        enrichmentStatus: 'skipped',
-      },
-      event: { kind: 'not_attempted', details: { reason: why.reason, error_code: why.errorCode } },
-      now,
-    });
+  /**
+   * Keeps what a send without a verdict told; the row stays in processing. A review stays one, whatever an answer that
+   * was under way at the time says.
+   */
+  async noteUnknown(key: RoundKey, outcome: UnknownOutcome): Promise<Verification | null> {
+    const { lastOutcome, note, errorCode, errorDescription, response } = outcome;
+    const values: Values = {
+      lastOutcome: keepReview(lastOutcome),
+      lastNote: note,
+      errorCode,
+      errorDescription,
+      ...(response === null ? {} : { douyinResponse: response }),
+    };
+    const details = { note: note.code, ...note.data, error_code: errorCode };
+    return this.#transition('note_unknown', key, NEVER_SENT, values, details);
+  }
+
+  /** Keeps what a look-up said that did not decide. @param isRefused nothing is to be repeated any more */
+  async noteLookUp(key: RoundKey, note: OutcomeNote, isRefused: boolean): Promise<Verification | null> {
+    const values: Values = { lastNote: note, ...(isRefused ? { lastOutcome: keepReview('refused') } : {}) };
+    return this.#transition('note_unknown', key, NEVER_SENT, values, { note: note.code, ...note.data });
   }
 
   /** Marks that repeats and look-ups did not decide. */
-  async markUnsettled(key: RoundKey, lastOutcome: string, now: Date): Promise<Verification | null> {
-    return this.#advance({
-      key,
-      from: `step = 'sent'`,
-      changes: { step: 'unsettled', lastOutcome },
-      event: { kind: 'unsettled', details: { last_outcome: lastOutcome } },
-      now,
+  async markUnsettled(key: RoundKey, note: OutcomeNote): Promise<Verification | null> {
+    const details = { note: note.code, ...note.data };
+    return this.#transition('mark_unsettled', key, NEVER_SENT, { lastNote: note }, details);
+  }
+
+  /** From here on nothing is sent any more, only looked up. @returns null if it is decided, or stopped already */
+  async stopSends(key: RoundKey, actor: string): Promise<Verification | null> {
+    return this.#transition('stop_sends', key, NEVER_SENT, { areSendsStopped: true }, { actor });
+  }
+
+  /**
+   * Stores a verdict: final. A success holds whatever else is under way; a refusal holds only in the state that it was
+   * judged by.
+   * @param row the row it was judged by, for what the settlement leaves as it is
+   * @returns null if the row is settled already, in another round, or not in that state
+   * @throws AppError `verification.redeemed_by_another`
+   */
+  async settle(
+    row: RoundKey & Pick<Verification, 'orderId' | 'certificateId' | 'originCode' | 'productId'>,
+    settlement: Settlement,
+  ): Promise<Verification | null> {
+    const seen = 'seen' in settlement ? settlement.seen : null;
+    const values: Values = { ...this.#valuesOf(settlement, row), settledAt: this.#now };
+    return this.#transition(transitionOf(settlement), row, { seen }, values, detailsOf(settlement));
+  }
+
+  /** Whether the row was settled by this very request of an operator. */
+  async wasResolvedBy(id: number, decision: OperatorDecision): Promise<boolean> {
+    const rows = await this.#rows(sql`
+      select 1 from verification_events where verification_id = ${id} and kind = 'resolved'
+        and details ->> 'actor' = ${decision.actor} and details ->> 'request_id' = ${decision.requestId}`);
+    return rows.length > 0;
+  }
+
+  /** Ends a round in which nothing can have been consumed; the same token may try again. */
+  async endNotAttempted(key: RoundKey, end: NotAttempted): Promise<Verification | null> {
+    return this.#end('end_not_attempted', key, end);
+  }
+
+  /** Ends it only if it has become too old to be sent for the first time. */
+  async endTooLate(key: RoundKey): Promise<Verification | null> {
+    return this.#end('end_too_late', key, {
+      reason: 'gateway.too_late',
+      douyin: null,
+      relatedVerificationId: null,
     });
+  }
+
+  /** Tells on the timeline that Douyin's late word differs from how the verification ended. */
+  async noteContradiction(id: number, details: Readonly<Record<string, unknown>>): Promise<void> {
+    await this.#rows(sql`
+      insert into verification_events (verification_id, happened_at, kind, details)
+      values (${id}, ${this.#now}, 'contradicted', ${JSON.stringify(details)}::jsonb)`);
   }
 
   /** Order and coupon data; never touches the verdict. */
   async storeEnrichment(
     id: number,
-    changes: Changes,
-    details: Record<string, unknown>,
-    now: Date,
+    values: Values,
+    event: {
+      readonly kind: Extract<EventKind, `enrichment_${string}`>;
+      readonly details: Readonly<Record<string, unknown>>;
+    },
   ): Promise<Verification | null> {
-    const kind = changes.enrichmentStatus ? `enrichment_${changes.enrichmentStatus}` : 'enrichment_tried';
-    return this.#change(id, `verify_status = 'success' and enrichment_status <> 'success'`, [], {
-      changes,
-      event: { kind, details },
-      now,
-    });
+    return this.#change(
+      id,
+      sql`v.verify_status = 'success' and v.enrichment_status in ('pending', 'stuck')`,
+      { values, event },
+    );
   }
 
   /**
    * Verifications in processing that nothing has touched for `idleMs`, least recently looked at first, each marked
    * as looked at.
    */
-  async takeStranded(idleMs: number, limit: number, now: Date): Promise<readonly Verification[]> {
-    const before = new Date(now.getTime() - idleMs);
-    const rows = await rowsOf(
-      this.#em,
-      `update verifications set swept_at = ? where id in (
-         select id from verifications
-         where ${IS_RUNNING} and updated_at < ? and (swept_at is null or swept_at < ?)
-         order by swept_at nulls first, id limit ? for update skip locked
-       ) returning *`,
-      [now, before, before, limit],
-    );
-    return rows.map((row) => this.#map(row));
+  async takeStranded(idleMs: number, limit: number): Promise<readonly Verification[]> {
+    return this.#takeIdle(sql`v.verify_status = 'processing'`, idleMs, limit);
   }
 
   /** Successes whose order data has been pending for `idleMs`, likewise. */
-  async takeUnenriched(idleMs: number, limit: number, now: Date): Promise<readonly Verification[]> {
-    const before = new Date(now.getTime() - idleMs);
-    const rows = await rowsOf(
-      this.#em,
-      `update verifications set swept_at = ? where id in (
-         select id from verifications
-         where verify_status = 'success' and enrichment_status = 'pending'
-           and updated_at < ? and (swept_at is null or swept_at < ?)
-         order by id limit ? for update skip locked
-       ) returning *`,
-      [now, before, before, limit],
+  async takeUnenriched(idleMs: number, limit: number): Promise<readonly Verification[]> {
+    return this.#takeIdle(
+      sql`v.verify_status = 'success' and v.enrichment_status = 'pending'`,
+      idleMs,
+      limit,
     );
-    return rows.map((row) => this.#map(row));
   }
 
-  async #advance(advance: Advance): Promise<Verification | null> {
-    return this.#change(advance.key.id, `round = ? and (${advance.from})`, [advance.key.round], advance);
+  async #takeIdle(
+    isOpen: RawBuilder<unknown>,
+    idleMs: number,
+    limit: number,
+  ): Promise<readonly Verification[]> {
+    const before = sql`${this.#now} - ${idleMs} * interval '1 millisecond'`;
+    const rows = await this.#rows(sql`
+      update verifications set swept_at = ${this.#now} where id in (
+        select v.id from verifications v
+        where ${isOpen} and v.updated_at < ${before} and (v.swept_at is null or v.swept_at < ${before})
+        order by v.swept_at nulls first, v.id limit ${limit} for update skip locked
+      ) returning *, ${this.#now} as as_of`);
+    return rows.map((row) => this.#read(row));
   }
 
-  async #change(
-    id: number,
-    condition: string,
-    conditionParameters: readonly unknown[],
-    change: Pick<Advance, 'changes' | 'computed' | 'event' | 'now'>,
+  #end(
+    transition: Extract<TransitionName, `end_${string}`>,
+    key: RoundKey,
+    end: NotAttempted,
   ): Promise<Verification | null> {
-    const changes = Object.entries({ ...change.changes, updatedAt: change.now });
-    const assignments = changes.map(([property]) => `${columnOf(property)} = ?`);
-    const computed = change.computed ? [change.computed] : [];
-    const computedParameters = change.computed?.includes('?') ? [change.now] : [];
-    const rows = await rowsOf(
-      this.#em,
-      `with changed as (
-         update verifications set ${[...assignments, ...computed].join(', ')}
-         where id = ? and ${condition} returning *
-       ),
-       event as (
-         insert into verification_events (verification_id, happened_at, kind, details)
-         select id, ?::timestamptz, ?, ?::jsonb from changed
-       )
-       select * from changed`,
-      [
-        ...changes.map(([, value]) => value),
-        ...computedParameters,
-        id,
-        ...conditionParameters,
-        change.now,
-        change.event.kind,
-        JSON.stringify(change.event.details ?? {}),
-      ],
-    );
-    return rows[0] ? this.#map(rows[0]) : null;
+    const values: Values = {
+      reason: end.reason,
+      reasonDetail: null,
+      errorCode: end.douyin?.errorCode ?? 0,
+      errorDescription: end.douyin?.description ?? '',
+      relatedVerificationId: end.relatedVerificationId,
+      settledAt: this.#now,
+      enrichmentStatus: 'skipped',
+    };
+    const details = { reason: end.reason, error_code: end.douyin?.errorCode ?? 0 };
+    return this.#transition(transition, key, NEVER_SENT, values, details);
   }
 
-  async #findOne(condition: string, parameters: readonly unknown[]): Promise<Verification | null> {
-    const rows = await rowsOf(
-      this.#em,
-      `select * from verifications where ${condition} order by id desc limit 1`,
-      [...parameters],
-    );
-    return rows[0] ? this.#map(rows[0]) : null;
+  #valuesOf(settlement: Settlement, row: Parameters<VerificationRepository['settle']>[0]): Values {
+    const ended = {
+      reason: '',
+      reasonDetail: null,
+      verifyStatus: 'failed',
+      enrichmentStatus: 'skipped',
+    } as const;
+    switch (settlement.verdict) {
+      case 'success': {
+        const redemption = settlement.by === 'operator' ? null : settlement.redemption;
+        const orderId = redemption?.orderId || row.orderId;
+        return {
+          verifyStatus: 'success',
+          reason: '',
+          reasonDetail: null,
+          errorCode: 0,
+          errorDescription: '',
+          couponStatus: 'USED',
+          orderId,
+          enrichmentStatus: orderId === '' ? 'skipped' : 'pending',
+          verifyTime: redemption?.verifyTime ?? this.#now,
+          ...(redemption ? redemptionValues(redemption, row) : {}),
+          ...(settlement.by === 'verify' ? { douyinResponse: settlement.response } : {}),
+        };
+      }
+      case 'refused':
+        switch (settlement.by) {
+          case 'prepare': {
+            const { cause } = settlement;
+            return {
+              ...ended,
+              ...(settlement.coupon ? couponValues(settlement.coupon) : {}),
+              ...(settlement.orderId === '' ? {} : { orderId: settlement.orderId }),
+              relatedVerificationId: settlement.relatedVerificationId,
+              ...('reason' in cause
+                ? { reason: cause.reason, reasonDetail: cause.detail, errorCode: 0, errorDescription: '' }
+                : { errorCode: cause.errorCode, errorDescription: cause.description }),
+            };
+          }
+          case 'verify':
+            return {
+              ...ended,
+              errorCode: settlement.errorCode,
+              errorDescription: settlement.description,
+              douyinResponse: settlement.response,
+              relatedVerificationId: settlement.relatedVerificationId,
+            };
+          case 'look_up':
+            return {
+              ...ended,
+              ...LOOK_UP_ENDS[settlement.reason],
+              ...(settlement.refusal
+                ? {
+                    reason: '',
+                    errorCode: settlement.refusal.errorCode,
+                    errorDescription: settlement.refusal.description,
+                  }
+                : {}),
+              relatedVerificationId: settlement.relatedVerificationId,
+            };
+          case 'operator':
+            return {
+              ...ended,
+              reason: 'verification.resolved_by_operator',
+              errorCode: 0,
+              errorDescription: '',
+            };
+        }
+    }
   }
 
-  #map(columns: Record<string, unknown>): Verification {
-    // Every column is there (`returning *`), which the entity's type cannot know: it has nullable ones as optional.
-    const [verification] = readRows(this.#em, VerificationEntity, [columns]);
-    return verification as Verification;
+  #transition(
+    name: TransitionName,
+    key: RoundKey,
+    context: Pick<GuardContext, 'seen'>,
+    values: Values,
+    details: Readonly<Record<string, unknown>>,
+  ): Promise<Verification | null> {
+    const { to, event } = TRANSITIONS[name];
+    const status = to === 'same' ? null : STATUS_OF_STEP[to];
+    const condition = sql`v.round = ${key.round} and v.round_key is not distinct from ${key.roundKey}
+      and ${conditionOf(name, { ...context, now: this.#now, policy: this.#policy })}`;
+    return this.#change(key.id, condition, {
+      values: {
+        ...values,
+        ...(to === 'same' ? {} : { step: to }),
+        ...(status === null ? {} : { verifyStatus: status }),
+      },
+      event: { kind: event, details },
+    });
+  }
+
+  async #change(id: number, condition: RawBuilder<unknown>, change: Change): Promise<Verification | null> {
+    const values = { ...change.values, updatedAt: this.#now };
+    const rows = await this.#rows(sql`
+      with changed as (
+        update verifications v set ${assignments(this.#em, VerificationEntity, values)}
+        where v.id = ${id} and ${condition} returning v.*
+      ),
+      event as (${this.#eventOf('changed', change.event)})
+      select changed.*, ${this.#now} as as_of from changed`);
+    return rows[0] ? this.#read(rows[0]) : null;
+  }
+
+  #eventOf(source: 'accepted' | 'changed', event: Change['event']): RawBuilder<unknown> {
+    return sql`insert into verification_events (verification_id, happened_at, kind, details)
+      select id, ${this.#now}, ${event.kind}, ${JSON.stringify(event.details)}::jsonb from ${sql.table(source)}`;
+  }
+
+  async #findOne(
+    condition: RawBuilder<unknown>,
+    order: RawBuilder<unknown> = sql`v.id desc`,
+  ): Promise<Verification | null> {
+    const rows = await this.#rows(
+      sql`select v.*, ${this.#now} as as_of from verifications v where ${condition} order by ${order} limit 1`,
+    );
+    return rows[0] ? this.#read(rows[0]) : null;
+  }
+
+  async #rows(statement: RawBuilder<unknown>): Promise<Record<string, unknown>[]> {
+    return (await statement.execute(this.#em.getKysely())).rows as Record<string, unknown>[];
+  }
+
+  #read(columns: Record<string, unknown>): Verification {
+    return readVerification(this.#em, columns);
   }
 }
 
-function conditionOf(onlyIf: SettleCondition): string {
-  if (onlyIf === 'running') return '';
-  if (onlyIf === 'accepted') return ` and step = 'accepted'`;
-  const { sendCount, openSendCount } = onlyIf.counted;
-  return ` and send_count = ${sendCount} and open_send_count = ${openSendCount}`;
+/** A row of `verifications`, every column given, with `as_of` beside them. */
+export function readVerification(em: EntityManager, columns: Record<string, unknown>): Verification {
+  const [row] = readRows(em, VerificationEntity, [columns]);
+  const { reason, lastOutcome, ...others } = row as unknown as Verification;
+  return {
+    ...others,
+    // The columns say "none" by an empty text.
+    reason: reason || null,
+    lastOutcome: lastOutcome || null,
+    asOf: new Date(columns['as_of'] as string),
+  };
 }
 
-const COLUMN_BY_PROPERTY = new Map(
-  Object.keys(VerificationEntity.meta.properties).map((property) => [
-    property,
-    property.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`),
-  ]),
-);
+function keepReview(lastOutcome: LastOutcome): RawBuilder<unknown> {
+  return sql`case when v.last_outcome_kind = 'in_review' then 'in_review' else ${lastOutcome} end`;
+}
 
-function columnOf(property: string): string {
-  const column = COLUMN_BY_PROPERTY.get(property);
-  if (!column) throw new Error(`verifications has no property ${property}`);
-  return column;
+const LOOK_UP_ENDS = {
+  used_elsewhere: { couponStatus: 'USED', errorCode: ALREADY_VERIFIED, errorDescription: '' },
+  refunded: {
+    couponStatus: 'REFUNDED',
+    reason: 'verification.coupon_refunded',
+    errorCode: 0,
+    errorDescription: '',
+  },
+  unused: {
+    couponStatus: 'UNUSED',
+    reason: 'verification.coupon_unused',
+    errorCode: 0,
+    errorDescription: '',
+  },
+} as const satisfies Record<Extract<Settlement, { by: 'look_up'; verdict: 'refused' }>['reason'], Values>;
+
+function isCoupon(coupon: Pick<Verification, 'certificateId' | 'encryptedCode'>): RawBuilder<unknown> {
+  return sql`(v.certificate_id <> '' and v.certificate_id = ${coupon.certificateId}
+    or v.encrypted_code <> '' and v.encrypted_code = ${coupon.encryptedCode})`;
+}
+
+function couponValues(coupon: PreparedCoupon): Values {
+  return {
+    encryptedCode: coupon.encryptedCode,
+    certificateId: coupon.certificateId,
+    couponStatus: coupon.couponStatus,
+    ...(coupon.originCode === '' ? {} : { originCode: coupon.originCode }),
+    expireTime: coupon.expireTime,
+    productId: coupon.productId,
+    productName: coupon.skuName,
+    skuId: coupon.skuId,
+    skuName: coupon.skuName,
+    sourceOrderId: coupon.sourceOrderId,
+    payAmount: coupon.payAmountFen ?? 0,
+    isTimesCard: coupon.isTimesCard,
+    timesUsedBefore: coupon.timesUsedBefore,
+  };
+}
+
+function redemptionValues(
+  redemption: Redemption,
+  row: Pick<Verification, 'certificateId' | 'originCode' | 'productId'>,
+): Values {
+  return {
+    verifyId: redemption.verifyId,
+    certificateId: redemption.certificateId || row.certificateId,
+    originCode: redemption.originCode || row.originCode,
+    productId: redemption.productId || row.productId,
+    verifyRecordsCount: redemption.recordsCount,
+  };
+}
+
+/** What the timeline keeps of a settlement: no coupon codes. */
+function detailsOf(settlement: Settlement): Readonly<Record<string, unknown>> {
+  switch (settlement.by) {
+    case 'verify':
+      return settlement.verdict === 'success'
+        ? { attempt: settlement.attempt }
+        : { attempt: settlement.attempt, error_code: settlement.errorCode };
+    case 'look_up':
+      return settlement.verdict === 'success' ? {} : { reason: settlement.reason };
+    case 'prepare':
+      return 'reason' in settlement.cause
+        ? { at: 'prepare', reason: settlement.cause.reason }
+        : { at: 'prepare', error_code: settlement.cause.errorCode };
+    case 'operator':
+      return {
+        verify_status: settlement.verdict === 'success' ? 'success' : 'failed',
+        actor: settlement.decision.actor,
+        note: settlement.decision.note,
+        request_id: settlement.decision.requestId,
+      };
+  }
 }

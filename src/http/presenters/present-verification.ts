@@ -1,5 +1,7 @@
 // A verification as callers see it: the published fields in the published order, then the gateway's own.
 import { z } from 'zod';
+import type { Language } from '../../domain/errors.ts';
+import { DECIDED_REASONS, describeEnd, NOT_ATTEMPTED_REASONS } from '../../domain/outcome-notes.ts';
 import type { Verification } from '../../domain/verification.ts';
 import { doc, moment } from '../fields.ts';
 import { RawJson, rawJsonObject } from '../raw-json.ts';
@@ -20,10 +22,14 @@ export const verificationViewSchema = z
     ),
     error_code: doc(
       z.int(),
-      '抖音的错误码，0 为成功，-1 为没有可用的券',
-      'Douyin’s code; 0 is success, -1 means no usable coupon',
+      '抖音的错误码；0 为成功；-1 为网关自己结束的，原因见 reason',
+      'Douyin’s code; 0 is success; -1 where the gateway itself ended it, reason says why',
     ),
-    error_description: doc(z.string(), '抖音的错误说明', 'Douyin’s description'),
+    error_description: doc(
+      z.string(),
+      '抖音的错误说明，或 reason 的文字',
+      'Douyin’s description, or the reason in words',
+    ),
     certificate_id: doc(z.string(), '抖音券编号', 'Douyin’s coupon id'),
     encrypted_code: doc(z.string(), '加密券码', 'the encrypted code'),
     origin_code: doc(z.string(), '明文券码，核销后才有', 'the plain code, known once redeemed'),
@@ -77,21 +83,51 @@ export const verificationViewSchema = z
     device_id: doc(z.string(), '设备', 'the device'),
     note: doc(z.string(), '备注', 'note'),
     advice: doc(z.string(), '收银员该怎么做；成功时为空', 'what the cashier should do; empty for a success'),
+    item_no: doc(z.int().min(1), '请求中的第几张，从 1 起', 'which coupon of the request, from 1'),
+    item_count: doc(z.int().min(1), '请求共几张', 'how many coupons the request has'),
+    cancel_status: doc(
+      z.enum(['', 'processing', 'cancelled', 'refused']),
+      '撤销状态，未撤销为空',
+      'how its undoing stands; empty if none was asked for',
+    ),
+    cancelled_at: doc(time(), '撤销时间', 'when it was undone'),
+    cancellable_until: doc(
+      time(),
+      '核销后一小时，仅供参考，以抖音为准',
+      'one hour after the redemption; advice only, Douyin decides',
+    ),
+    reason: doc(
+      z.enum(['', ...NOT_ATTEMPTED_REASONS, ...DECIDED_REASONS]),
+      '网关自己结束的原因；抖音给出结果时为空',
+      'why the gateway, not Douyin, ended it; empty where Douyin did',
+    ),
   })
   .meta({ id: 'VerificationView' });
 
 export type VerificationView = z.infer<typeof verificationViewSchema>;
 
+/** How long Douyin lets a redemption be undone, milliseconds; its own answer decides. */
+const CANCELLABLE_MS = 3_600_000;
+
+/** The code with which a record says that the gateway ended it. */
+const ENDED_BY_GATEWAY = -1;
+
 /** @param advice what the cashier should do, in the caller's language; `''` for none */
-export function presentVerification(verification: Verification, advice: string): VerificationView {
+export function presentVerification(
+  verification: Verification,
+  advice: string,
+  language: Language,
+): VerificationView {
+  const { verifyTime } = verification;
+  const isUndoable = verification.verifyStatus === 'success' && verifyTime !== null;
   return {
     id: verification.id,
     app_id: verification.appId,
     app_name: verification.appName,
     poi_id: verification.poiId,
     verify_status: verification.verifyStatus,
-    error_code: verification.errorCode,
-    error_description: verification.errorDescription,
+    error_code: verification.reason === null ? verification.errorCode : ENDED_BY_GATEWAY,
+    error_description: describeEnd(verification, language),
     certificate_id: verification.certificateId,
     encrypted_code: verification.encryptedCode,
     origin_code: verification.originCode,
@@ -123,6 +159,12 @@ export function presentVerification(verification: Verification, advice: string):
     device_id: verification.deviceId,
     note: verification.note,
     advice,
+    item_no: verification.itemNo,
+    item_count: verification.itemCount,
+    cancel_status: verification.cancelStatus,
+    cancelled_at: presentTime(verification.cancelledAt),
+    cancellable_until: isUndoable ? new Date(verifyTime.getTime() + CANCELLABLE_MS).toISOString() : null,
+    reason: verification.reason ?? '',
   };
 }
 

@@ -1,3 +1,4 @@
+import { TEST_POLICY } from '../../support/policy.ts';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { parse } from 'csv-parse/sync';
 import http from 'node:http';
@@ -260,7 +261,7 @@ describe('GET /v1/internal/reports/verifications?export=', () => {
     });
 
     it('reads no further than its reader does, so that memory does not grow with the rows', async () => {
-      const db = createDatabase(harness.gateway.orm);
+      const db = createDatabase(harness.gateway.orm, { policy: TEST_POLICY });
       let reads = 0;
       const counting = await serveHttp(harness, {
         db: {
@@ -294,7 +295,7 @@ describe('GET /v1/internal/reports/verifications?export=', () => {
     });
 
     it('ends the connection when it fails midway, so that a cut file cannot pass for a whole one', async () => {
-      const db = createDatabase(harness.gateway.orm);
+      const db = createDatabase(harness.gateway.orm, { policy: TEST_POLICY });
       let reads = 0;
       const failing = await serveHttp(harness, {
         db: {
@@ -316,7 +317,7 @@ describe('GET /v1/internal/reports/verifications?export=', () => {
 
     it('answers a proper error when it fails before the first row', async () => {
       const failing = await serveHttp(harness, {
-        db: { ...createDatabase(harness.gateway.orm), run: () => Promise.reject(new Error('away')) },
+        db: { ...createDatabase(harness.gateway.orm, { policy: TEST_POLICY }), run: () => Promise.reject(new Error('away')) },
       });
       try {
         const reply = await callInternal(failing.url, { target: `${TARGET}?export=csv` });

@@ -1,3 +1,4 @@
+import { TEST_POLICY } from '../../support/policy.ts';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { randomBytes } from 'node:crypto';
 import { openOrm } from '../../../src/db/mikro-orm.config.ts';
@@ -296,7 +297,7 @@ describe('the open surface', () => {
         poolSize: 2,
         logger: SILENT,
       });
-      const broken = await serveHttp(harness, { db: createDatabase(orm) });
+      const broken = await serveHttp(harness, { db: createDatabase(orm, { policy: TEST_POLICY }) });
       try {
         const reply = await callOpen(broken.url, app, LOOK_UP);
         expect(errorOf(reply)).toEqual({ status: 503, code: 'gateway.database_unavailable' });

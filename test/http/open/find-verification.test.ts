@@ -44,9 +44,9 @@ async function storeAccepted(verifyToken: string): Promise<number> {
         deviceId: '',
         note: '',
         requestId: 'test',
+        roundKey: randomUUID(),
       },
       { clientKey: app.clientKey, nonce: randomUUID(), expiresAt: new Date(Date.now() + 1000) },
-      new Date(),
     ),
   );
   if (outcome.kind !== 'accepted') throw new Error(outcome.kind);
@@ -102,20 +102,39 @@ describe('GET /v1/open/coupons/verifications/{verify_token}', () => {
     });
   });
 
-  describe('502', () => {
-    it('never shows as failed what was not attempted: the same token may yet succeed', async () => {
+  describe('a round of which nothing was sent', () => {
+    it('shows failed with its reason: the same token may try again', async () => {
       const id = await storeAccepted('not-attempted');
-      await harness.gateway.db.run(({ verifications }) =>
-        verifications.closeNotAttempted(
-          { id, round: 1 },
-          { reason: 'douyin.unavailable', errorCode: 0, errorDescription: 'HTTP 503' },
-          new Date(),
-        ),
-      );
-      expect(errorOf(await lookUp('not-attempted'))).toEqual({
-        status: 502,
-        code: 'douyin.unavailable',
-        details: { verification_id: id, verify_token: 'not-attempted' },
+      await harness.gateway.db.run(async ({ verifications }) => {
+        const row = await verifications.findById(id);
+        if (!row) throw new Error('not stored');
+        await verifications.endNotAttempted(row, {
+          reason: 'douyin.refused_gateway',
+          douyin: { errorCode: 2100007, description: 'IP不在白名单' },
+          relatedVerificationId: null,
+        });
+      });
+      expect((await lookUp('not-attempted')).json()).toMatchObject({
+        data: {
+          id,
+          verify_status: 'failed',
+          error_code: -1,
+          reason: 'douyin.refused_gateway',
+          error_description: expect.stringContaining('抖音拒绝了网关的请求'),
+          advice: expect.stringContaining('verify_token'),
+        },
+      });
+    });
+
+    it('is closed by whoever finds it too old to be sent', async () => {
+      const id = await storeAccepted('too-old');
+      await harness.gateway.orm.em
+        .fork()
+        .execute(`update verifications set round_started_at = now() - interval '1 minute' where id = ?`, [
+          id,
+        ]);
+      expect((await lookUp('too-old')).json()).toMatchObject({
+        data: { id, verify_status: 'failed', reason: 'gateway.too_late' },
       });
     });
   });

@@ -139,7 +139,7 @@ function about(row: Verification | undefined, what: string): Finding {
 function describe(row: Verification): string {
   return (
     `#${row.id} ${row.mode} ${row.verifyStatus}/${row.step} round ${row.round} sends ${row.sendCount}/${row.openSendCount} ` +
-    `code ${row.errorCode} ${row.lastOutcomeKind} verifyId=${row.verifyId} certificate=${row.certificateId} ` +
-    `«${row.errorDescription || row.lastOutcome}»`
+    `code ${row.errorCode} ${row.lastOutcome} verifyId=${row.verifyId} certificate=${row.certificateId} ` +
+    `«${row.reason ?? row.errorDescription} ${row.lastNote?.code ?? ''}»`
   );
 }

@@ -11,7 +11,7 @@ import type {
   RunVerificationInput,
   VerificationRunner,
 } from '../../../src/ports/verification-runner.ts';
-import type { Activities } from '../../../activities/types.ts';
+import type { Activities } from '../../../workflows/activities.ts';
 import { BACKGROUND_STEP, REPEAT, TILL_STEP } from '../../../workflows/activity-options.ts';
 import { type VerificationKey, verifyWorkflowId } from '../../../workflows/contract.ts';
 import { runTillSteps, settleUnknown, type StepEngine } from '../../../workflows/verification-steps.ts';
@@ -76,6 +76,11 @@ export class Engine implements VerificationRunner, EnrichmentRunner {
     return { kind: 'started', here: isHere };
   }
 
+  /** A run that waits looks at its next step anyway. */
+  lookNow(): Promise<void> {
+    return Promise.resolve();
+  }
+
   /** The workflows whose till steps ran in a process that died go on elsewhere, from the row. */
   onDeath(process: GatewayProcess): void {
     const { stage, trouble } = this.#parts;
@@ -124,8 +129,8 @@ export class Engine implements VerificationRunner, EnrichmentRunner {
 
   async #drive(run: Run): Promise<void> {
     const { stage, lookAgainMs } = this.#parts;
-    const { verificationId, round, mode } = run.input;
-    const key: VerificationKey = { verificationId, round };
+    const { verificationId, round, roundKey, mode } = run.input;
+    const key: VerificationKey = { verificationId, round, roundKey };
     await scenes.run({ stage, process: null }, async () => {
       try {
         const engine = this.#stepEngine(run);
@@ -150,6 +155,8 @@ export class Engine implements VerificationRunner, EnrichmentRunner {
       repeatVerification: (key) => this.#regular('repeatVerification', key, REPEAT),
       lookUpVerification: (key) => this.#regular('lookUpVerification', key, BACKGROUND_STEP),
       sleep: (durationMs) => stage.sleep(durationMs),
+      sleepUnlessWoken: (durationMs) => stage.sleep(durationMs),
+      rest: () => Promise.resolve(),
       isCancellation: () => false,
       report: () => undefined,
     };

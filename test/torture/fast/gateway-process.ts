@@ -2,7 +2,7 @@
 // before and after everything that reaches outside. At a gate the process may pause, or die: then nothing of it ever
 // goes on, and what it had begun outside stays as it is.
 import { createActivities } from '../../../activities/index.ts';
-import type { Activities } from '../../../activities/types.ts';
+import type { Activities } from '../../../workflows/activities.ts';
 import { type Database, DatabaseAwayError, type Repositories } from '../../../src/db/unit-of-work.ts';
 import { PUBLISHED_CALLS_PER_SECOND } from '../../../src/domain/douyin-quota.ts';
 import { CallBudget } from '../../../src/douyin/call-budget.ts';
@@ -20,6 +20,7 @@ import { SIMULATOR_DEFAULTS } from '../../../src/simulator/defaults.ts';
 import { createVerdictBoard } from '../../../src/verdict-board.ts';
 import { type InMemoryPause, InMemoryPauseStore } from '../../douyin/in-memory-pause-store.ts';
 import { InMemoryTokenStore, type InMemoryTokenRow } from '../../douyin/in-memory-token-store.ts';
+import { BUDGET_MS, TORTURE_POLICY } from './policy.ts';
 import { scenes, type Stage } from './stage.ts';
 import type { Trouble } from './trouble.ts';
 
@@ -36,8 +37,6 @@ export interface ProcessParts {
   readonly pauses: Map<string, InMemoryPause>;
   readonly runner: VerificationRunner;
   readonly enrichmentRunner: EnrichmentRunner;
-  readonly repeatDelaysMs: readonly number[];
-  readonly unusedIsFinalAfterMs: number;
   /** How far this machine's clock is off, milliseconds. */
   readonly clockSkewMs: number;
   readonly onDeath: (process: GatewayProcess) => void;
@@ -52,7 +51,8 @@ export class GatewayProcess {
   readonly runner: VerificationRunner;
   readonly douyin: HttpDouyin;
   readonly activities: Activities;
-  readonly budgetMs = 8000;
+  readonly budgetMs = BUDGET_MS;
+  readonly policy = TORTURE_POLICY;
   isDead = false;
   readonly #parts: ProcessParts;
 
@@ -104,11 +104,10 @@ export class GatewayProcess {
       runner: parts.runner,
       enrichmentRunner: parts.enrichmentRunner,
       board: this.board,
-      clock: this.clock,
       douyinClock,
       logger: this.logger,
-      repeatDelaysMs: parts.repeatDelaysMs,
-      unusedIsFinalAfterMs: parts.unusedIsFinalAfterMs,
+      policy: this.policy,
+      siblingWaitMs: this.budgetMs / 2,
     });
   }
 

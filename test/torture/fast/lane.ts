@@ -1,14 +1,15 @@
 // A lane runs seeds one after the other on a database of its own.
 import type { MikroORM } from '@mikro-orm/postgresql';
+import { sql } from 'kysely';
 import { openOrm } from '../../../src/db/mikro-orm.config.ts';
 import { createDatabase, type Database } from '../../../src/db/unit-of-work.ts';
-import type { Verification } from '../../../src/domain/verification.ts';
 import type { VerifierApp } from '../../../src/domain/verifier-app.ts';
 import { createLogger } from '../../../src/observability/logger.ts';
 import { createSecretBox } from '../../../src/secret-box.ts';
 import { createVerifierApp } from '../../../src/services/create-verifier-app.ts';
-import { VerificationEntity } from '../../../src/db/entities/verification.entity.ts';
+import { readVerification } from '../../../src/db/repositories/verification.repository.ts';
 import { createTestDatabase } from '../../support/test-database.ts';
+import { TORTURE_POLICY } from './policy.ts';
 import type { SeedDatabase } from './run-seed.ts';
 
 export interface Lane {
@@ -22,9 +23,14 @@ const silent = createLogger({ level: 'silent', format: 'json', process: 'torture
 export async function openLane(): Promise<Lane> {
   const testDatabase = await createTestDatabase({ migrate });
   const orm = await openOrm({ url: testDatabase.url, poolSize: 2, logger: silent });
-  const db = createDatabase(orm);
+  // The database's clock is its own: the stage's, turned.
+  let nowMs = () => Date.now();
+  const now = () => sql<Date>`${new Date(nowMs())}::timestamptz`;
+  const db = createDatabase(orm, { policy: TORTURE_POLICY, now });
   return {
-    database: seedDatabase(orm, db, await createApps(db)),
+    database: seedDatabase(orm, db, await createApps(db), (clock) => {
+      nowMs = clock;
+    }),
     async close() {
       await orm.close();
       await testDatabase.drop();
@@ -52,7 +58,12 @@ async function createApps(db: Database): Promise<readonly VerifierApp[]> {
   return apps;
 }
 
-function seedDatabase(orm: MikroORM, db: Database, apps: readonly VerifierApp[]): SeedDatabase {
+function seedDatabase(
+  orm: MikroORM,
+  db: Database,
+  apps: readonly VerifierApp[],
+  useClock: SeedDatabase['useClock'],
+): SeedDatabase {
   const query = async (sql: string) => {
     const rows: unknown = await orm.em.fork().execute(sql);
     return rows as Record<string, unknown>[];
@@ -60,6 +71,7 @@ function seedDatabase(orm: MikroORM, db: Database, apps: readonly VerifierApp[])
   return {
     db,
     apps,
+    useClock,
     async clear() {
       await query('truncate verifications, verification_events, request_nonces, audit_log restart identity');
     },
@@ -70,7 +82,9 @@ function seedDatabase(orm: MikroORM, db: Database, apps: readonly VerifierApp[])
       return Number(row?.['open']);
     },
     async listVerifications() {
-      return (await orm.em.fork().find(VerificationEntity, {}, { orderBy: { id: 'asc' } })) as Verification[];
+      const rows = await query('select *, now() as as_of from verifications order by id');
+      const em = orm.em.fork();
+      return rows.map((row) => readVerification(em, row));
     },
     async readTimeline(verificationId) {
       const rows = await query(
@@ -82,7 +96,7 @@ function seedDatabase(orm: MikroORM, db: Database, apps: readonly VerifierApp[])
     async countVerdicts() {
       const rows = await query(
         `select verification_id::int as id, count(*)::int as verdicts from verification_events
-         where kind in ('verified', 'refused') group by verification_id`,
+         where kind in ('verified', 'refused', 'found_redeemed', 'found_not_redeemed', 'resolved') group by verification_id`,
       );
       return new Map(rows.map((row) => [Number(row['id']), Number(row['verdicts'])]));
     },

@@ -24,8 +24,6 @@ import { connectStage } from './wire.ts';
 const START_MS = Date.UTC(2026, 2, 15, 10);
 const PROCESSES = 3;
 /** Douyin's schedule and the gateway's own patience, as in production: only the clock is turned. */
-const REPEAT_DELAYS_MS = [...Array<number>(5).fill(5000), ...Array<number>(9).fill(40_000)];
-const UNUSED_IS_FINAL_AFTER_MS = 3_600_000;
 const LOOK_AGAIN_MS = 3_600_000;
 const ENRICH_RETRY_DELAYS_MS = [2000, 5000, 15_000];
 const SWEEP_MS = 60_000;
@@ -46,6 +44,8 @@ export interface SeedInput {
 export interface SeedDatabase {
   readonly db: Database;
   readonly apps: readonly VerifierApp[];
+  /** What its clock shows from now on, milliseconds since 1970. */
+  useClock(nowMs: () => number): void;
   clear(): Promise<void>;
   countProcessing(): Promise<number>;
   listVerifications(): Promise<readonly Verification[]>;
@@ -75,6 +75,7 @@ export async function runSeed({ seed, verifications, database }: SeedInput): Pro
   await database.clear();
   const random = new Random(seed, 'plan');
   const stage = new Stage(seed, START_MS);
+  database.useClock(() => stage.nowMs);
   const closing = new AbortController();
   const simulator = buildSimulator(seed, stage, random, closing.signal);
   const trouble = new Trouble(drawTrouble(random), new Random(seed, 'trouble'));
@@ -204,8 +205,6 @@ class House {
       pauses: this.#pauses,
       runner: this.engine,
       enrichmentRunner: this.engine,
-      repeatDelaysMs: REPEAT_DELAYS_MS,
-      unusedIsFinalAfterMs: UNUSED_IS_FINAL_AFTER_MS,
       clockSkewMs: this.#random.between(-2000, 2000),
       onDeath: (process) => {
         this.#processes = this.#processes.filter((other) => other !== process);

@@ -1,5 +1,6 @@
 // GET /v1/internal/reports/verifications: the list, and its export as a file.
 import { z } from 'zod';
+import type { Language } from '../../../domain/errors.ts';
 import type { AdvisedVerification } from '../../../services/advise-cashier.ts';
 import { exportVerifications, reportVerifications } from '../../../services/report-verifications.ts';
 import { data } from '../../answer.ts';
@@ -65,7 +66,7 @@ export const reportVerificationsRoute = defineRoute({
       if (query.export === 'xlsx' && exported.total > MAX_XLSX_ROWS) {
         throw invalidRequest([{ in: 'query', pointer: '/export', message: TOO_MANY_ROWS[language] }]);
       }
-      const table = { columns: COLUMNS, batches: rowsOf(exported.batches) };
+      const table = { columns: COLUMNS, batches: rowsOf(exported.batches, language) };
       return answerFile(query.export, table, 'verifications', exported.firstDay, exported.lastDay);
     }
     if (query.cursor && query.page !== undefined) {
@@ -78,7 +79,7 @@ export const reportVerificationsRoute = defineRoute({
     };
     const { rows, total, next } = await reportVerifications(deps, filter, window, { language, timeZone });
     return data({
-      data: rows.map(({ verification, advice }) => presentVerification(verification, advice)),
+      data: rows.map(({ verification, advice }) => presentVerification(verification, advice, language)),
       total,
       page: window.page,
       page_size: window.pageSize,
@@ -89,10 +90,11 @@ export const reportVerificationsRoute = defineRoute({
 
 async function* rowsOf(
   batches: AsyncIterable<readonly AdvisedVerification[]>,
+  language: Language,
 ): AsyncGenerator<readonly (readonly Cell[])[]> {
   for await (const batch of batches) {
     yield batch.map(({ verification, advice }) => {
-      const view = presentVerification(verification, advice);
+      const view = presentVerification(verification, advice, language);
       return COLUMNS.map((column) => view[column]);
     });
   }

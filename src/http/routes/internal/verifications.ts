@@ -1,5 +1,6 @@
 // /v1/internal/verifications/{id}: one record with its timeline, and an operator's decision about it.
 import { z } from 'zod';
+import { describeNote } from '../../../domain/outcome-notes.ts';
 import { adviseCashier } from '../../../services/advise-cashier.ts';
 import { resolveVerification } from '../../../services/resolve-verification.ts';
 import { showVerification } from '../../../services/show-verification.ts';
@@ -21,6 +22,7 @@ const verificationDetailSchema = verificationViewSchema
     last_outcome: z.string(),
     enrichment_error: z.string(),
     used_by_verification_id: z.int().nullable(),
+    are_sends_stopped: z.boolean(),
     timeline: z.array(timelineEntrySchema),
   })
   .meta({ id: 'VerificationDetail' });
@@ -49,14 +51,15 @@ export const showVerificationRoute = defineRoute({
     const { verification, advice, timeline } = await showVerification(deps, params.id, options);
     return data({
       data: {
-        ...presentVerification(verification, advice),
+        ...presentVerification(verification, advice, language),
         mode: verification.mode,
         step: verification.step,
         round: verification.round,
         send_count: verification.sendCount,
-        last_outcome: verification.lastOutcome,
+        last_outcome: verification.lastNote ? describeNote(verification.lastNote, language) : '',
         enrichment_error: verification.enrichmentError,
-        used_by_verification_id: verification.usedByVerificationId,
+        used_by_verification_id: verification.relatedVerificationId,
+        are_sends_stopped: verification.areSendsStopped,
         timeline: timeline.map((event) => presentTimelineEntry(event, language)),
       },
     });
@@ -71,8 +74,8 @@ export const resolveVerificationRoute = defineRoute({
   tag: 'verifications',
   summary: { zh: '人工裁定核销结果', en: 'Decide an undecided verification' },
   description: {
-    zh: '只用于抖音无法给出结果（`processing`）的记录：先在抖音来客后台核对券状态，再裁定；`note` 写明依据。结果不可更改，写入审计。',
-    en: 'Only for records Douyin cannot tell about (`processing`): check the coupon in Douyin’s merchant console first, then decide; `note` says by what. Final, and audited.',
+    zh: '只用于抖音无法给出结果（`processing`）的记录：先在抖音来客后台核对券状态，再裁定；`note` 写明依据。结果不可更改，写入审计。裁定为失败要等最后一次发送确定不会再生效：否则 409，并从此只查询、不重发，按 Retry-After 再来。',
+    en: 'Only for records Douyin cannot tell about (`processing`): check the coupon in Douyin’s merchant console first, then decide; `note` says by what. Final, and audited. `failed` waits until the last send can have no effect any more: until then it is 409, nothing is sent from there on, and Retry-After says when to decide.',
   },
   params: z.object({ id: rowId() }),
   body: z.object({
@@ -85,12 +88,12 @@ export const resolveVerificationRoute = defineRoute({
       schema: z.object({ data: verificationViewSchema }),
     },
   },
-  errorCodes: ['verification.not_found', 'verification.not_processing', 'gateway.engine_unavailable'],
+  errorCodes: ['verification.not_found', 'verification.not_processing', 'verification.send_in_flight'],
   async handler(deps, { params, body, caller, requestId, language }) {
     const decision = { verifyStatus: body.verify_status, note: body.note };
     const actor = { uid: caller.uid, requestId };
     const verification = await resolveVerification(deps, params.id, decision, actor);
     const advice = await adviseCashier(deps, verification, { language, timeZone: deps.reportTimeZone });
-    return data({ data: presentVerification(verification, advice) });
+    return data({ data: presentVerification(verification, advice, language) });
   },
 });

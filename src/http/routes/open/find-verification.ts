@@ -15,8 +15,8 @@ export const findVerificationRoute = defineRoute({
   tag: 'coupons',
   summary: { zh: '按 verify_token 查询核销', en: 'Look a verification up by its token' },
   description: {
-    zh: '只能查到本应用自己的记录。token 须做百分号编码，签名所用的是编码后的路径。尚未向抖音发起的核销按其错误作答（如 502），请用同一 token 重新核销。',
-    en: 'Finds the app’s own records alone. Percent-encode the token; the signature covers the encoded path. A verification that ended before anything was sent to Douyin answers its error (such as 502): verify again with the same token.',
+    zh: '只能查到本应用自己的记录。token 须做百分号编码，签名所用的是编码后的路径。未向抖音发起就结束的核销显示为 failed，reason 写明原因，可用同一 token 重新核销。',
+    en: 'Finds the app’s own records alone. Percent-encode the token; the signature covers the encoded path. One that ended before anything was sent to Douyin shows failed with its reason: the same token may verify again.',
   },
   params: z.object({ verify_token: verifyToken() }),
   responses: {
@@ -25,19 +25,13 @@ export const findVerificationRoute = defineRoute({
       schema: z.object({ data: verificationViewSchema }),
     },
   },
-  errorCodes: [
-    'verification.not_found',
-    'coupon.short_link_invalid',
-    'douyin.unavailable',
-    'douyin.refused_gateway',
-    'gateway.engine_unavailable',
-  ],
+  errorCodes: ['verification.not_found'],
   async handler(deps, { params, caller, language }) {
     const verification = await findVerificationByToken(deps, {
       appId: caller.app.id,
       verifyToken: params.verify_token,
     });
     const advice = await adviseCashier(deps, verification, { language, timeZone: deps.reportTimeZone });
-    return data({ data: presentVerification(verification, advice) });
+    return data({ data: presentVerification(verification, advice, language) });
   },
 });

@@ -69,12 +69,14 @@ export const verifyCouponRoute = defineRoute({
   },
   errorCodes: [
     'coupon.short_link_invalid',
+    'coupon.sibling_in_doubt',
     'app.poi_not_allowed',
     'verification.token_reused',
     'rate.too_many_unknown_codes',
     'douyin.unavailable',
     'douyin.refused_gateway',
     'gateway.busy',
+    'gateway.too_late',
     'gateway.engine_unavailable',
   ],
   isLimitedInFlight: true,
@@ -101,6 +103,6 @@ export const verifyCouponRoute = defineRoute({
       ({ errorCode }) => isUnknownCoupon(errorCode),
     );
     const advice = await adviseCashier(deps, verification, { language, timeZone: deps.reportTimeZone });
-    return data({ data: presentVerification(verification, advice) });
+    return data({ data: presentVerification(verification, advice, language) });
   },
 });

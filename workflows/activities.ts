@@ -1,6 +1,6 @@
 // The activities as workflows see them: ids in, statuses and Douyin's error codes out. Types only.
 
-import type { ResolveInput, VerificationKey } from '../workflows/contract.ts';
+import type { ResolveInput, VerificationKey } from './contract.ts';
 
 /** Nothing was sent yet; the next step may run. */
 export interface Open {
@@ -30,11 +30,14 @@ export interface Closed {
 
 export interface Activities {
   /** Asks the short link's host what the link names, and stores it. Local. */
-  resolveShortLink(key: VerificationKey): Promise<Open | Closed>;
+  resolveShortLink(key: VerificationKey): Promise<Open | Unknown | Closed>;
   /** Prepares at Douyin and stores its token and the first usable coupon. Local. */
-  prepareCoupon(key: VerificationKey): Promise<Open | Closed>;
-  /** Counts an attempt, sends it, stores the verdict. Local. */
-  verifyCoupon(key: VerificationKey): Promise<Unknown | Closed>;
+  prepareCoupon(key: VerificationKey): Promise<Open | Unknown | Closed>;
+  /**
+   * Counts an attempt, sends it, stores the verdict. `open` if the coupon must be prepared anew: another verification of
+   * its order came to be in doubt meanwhile. Local.
+   */
+  verifyCoupon(key: VerificationKey): Promise<Open | Unknown | Closed>;
   /**
    * Repeats an unknown verify with the same token and parameters. Fails with `verification.unknown` while Douyin's
    * schedule has another repeat, so that Temporal retries it and shows the last outcome.
@@ -42,8 +45,11 @@ export interface Activities {
   repeatVerification(key: VerificationKey): Promise<Unknown | Closed>;
   /** Asks Douyin's reads for the outcome; marks the row unsettled if they do not decide. */
   lookUpVerification(key: VerificationKey): Promise<Unknown | Closed>;
-  /** An operator's decision, with its audit entry. Fails with `verification.not_processing` if it is decided already. */
-  resolveVerification(input: VerificationKey & ResolveInput): Promise<Closed>;
+  /**
+   * A decision that came by Temporal, with its audit entry. Fails for good with `verification.not_processing` if it is
+   * decided already, and with `verification.send_in_flight` while a send may still take effect.
+   */
+  resolveVerification(input: ResolveInput & VerificationKey & { readonly updateId: string }): Promise<Closed>;
 
   /**
    * One enrichment try: reads order and coupon, stores them. Fails with `enrichment.incomplete` when Douyin does not
@@ -54,7 +60,7 @@ export interface Activities {
 
   /** Refreshes Douyin's access token when less than a third of its life is left. */
   refreshAccessToken(): Promise<{ readonly refreshed: boolean; readonly expiresAt: string }>;
-  /** Starts again what lost its workflow, and deletes spent nonces. */
+  /** Starts again what lost its workflow, closes what was never sent, and deletes spent nonces. */
   sweepStranded(): Promise<{
     readonly verifications: number;
     readonly enrichments: number;
