@@ -347,7 +347,9 @@ describe('VerifyCoupon', () => {
       ['two decisions', [{ verifyStatus: 'failed' }, { verifyStatus: 'success' }]],
     ])('refuses a decision that is %s, at once, and goes on waiting', async (_what, args) => {
       const { answer, run } = await unsettled();
-      await expect(run.executeUpdate(RESOLVE_UPDATE, { args: args as [ResolveInput] })).rejects.toThrow(WorkflowUpdateFailedError);
+      await expect(run.executeUpdate(RESOLVE_UPDATE, { args: args as [ResolveInput] })).rejects.toThrow(
+        WorkflowUpdateFailedError,
+      );
       expect(await readVerification(harness, answer.id)).toMatchObject({ step: 'unsettled' });
       await run.terminate();
     });

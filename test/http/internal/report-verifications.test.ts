@@ -317,7 +317,10 @@ describe('GET /v1/internal/reports/verifications?export=', () => {
 
     it('answers a proper error when it fails before the first row', async () => {
       const failing = await serveHttp(harness, {
-        db: { ...createDatabase(harness.gateway.orm, { policy: TEST_POLICY }), run: () => Promise.reject(new Error('away')) },
+        db: {
+          ...createDatabase(harness.gateway.orm, { policy: TEST_POLICY }),
+          run: () => Promise.reject(new Error('away')),
+        },
       });
       try {
         const reply = await callInternal(failing.url, { target: `${TARGET}?export=csv` });
