@@ -1,6 +1,7 @@
 // One enrichment try: reads the order and the coupon at Douyin and stores them. It never touches the verdict.
 import { ApplicationFailure } from '@temporalio/common';
 import { AppError } from '../src/domain/errors.ts';
+import { amountsOf, knownAmounts } from '../src/domain/amounts.ts';
 import type { Certificate } from '../src/domain/coupon.ts';
 import type { OrderDetails } from '../src/domain/enrichment.ts';
 import type { Verification } from '../src/domain/verification.ts';
@@ -24,11 +25,12 @@ export async function fetchOrder(
   const missing = [order, certificate]
     .filter((answer) => answer.kind === 'missing')
     .map((answer) => answer.reason);
+  const shown = certificate.kind === 'found' ? certificate.value : null;
+  const told = order.kind === 'found' ? order.value : null;
   const columns = {
-    ...(certificate.kind === 'found' ? certificateColumns(certificate.value) : {}),
-    ...(order.kind === 'found'
-      ? orderColumns(verification, order.value, certificate.kind === 'found' ? certificate.value : null)
-      : {}),
+    ...(shown ? certificateColumns(verification, shown) : {}),
+    ...(told ? orderColumns(verification, shown, told) : {}),
+    ...amountColumns(verification, shown, told),
   };
   if (missing.length === 0) {
     await deps.db.run((repositories) =>
@@ -89,39 +91,52 @@ async function ask<T>(read: () => Promise<T | null>, nothing: string): Promise<A
   }
 }
 
-function certificateColumns(certificate: Certificate) {
+function certificateColumns(verification: Verification, certificate: Certificate) {
+  const uses = [...certificate.uses, ...(certificate.lastUse ? [certificate.lastUse] : [])];
+  const own = uses.find((use) => use.verifyId === verification.verifyId && use.verifyId !== '');
   return {
     couponStatus: certificate.status,
     expireTime: certificate.expireTime,
+    productId: verification.productId || certificate.productId,
+    skuId: verification.skuId || certificate.skuId,
+    skuName: verification.skuName || certificate.skuTitle,
     ...(certificate.originCode === '' ? {} : { originCode: certificate.originCode }),
     ...(certificate.uses.length === 0 ? {} : { verifyRecordsCount: certificate.uses.length }),
     ...(certificate.sourceOrderId === '' ? {} : { sourceOrderId: certificate.sourceOrderId }),
+    // Douyin's verify seldom tells its time, and then the moment its answer came is stored.
+    ...(own?.verifyTime ? { verifyTime: own.verifyTime } : {}),
   };
 }
 
-/**
- * The order's fields. Of an order with several coupons the amounts are the coupon's own share: what Douyin gives it as
- * paid, and the receipt in that proportion, so that a report's sum over the coupons is the order's amount.
- */
-function orderColumns(verification: Verification, order: OrderDetails, certificate: Certificate | null) {
-  const ownShareFen = order.couponCount > 1 ? (certificate?.payAmountFen ?? null) : null;
+function orderColumns(verification: Verification, certificate: Certificate | null, order: OrderDetails) {
   return {
     orderStatus: order.orderStatus,
     extOrderId: order.extOrderId,
-    productId: verification.productId || order.productId,
-    productName: verification.productName || order.productName,
-    skuId: verification.skuId || order.skuId,
-    skuName: verification.skuName || order.skuName,
-    payAmount: ownShareFen ?? order.payAmountFen ?? verification.payAmount,
-    receiptAmount:
-      ownShareFen !== null && order.payAmountFen
-        ? Math.round(((order.receiptAmountFen ?? order.payAmountFen) * ownShareFen) / order.payAmountFen)
-        : (order.receiptAmountFen ?? 0),
-    discountAmount:
-      ownShareFen !== null && certificate?.originalAmountFen != null
-        ? Math.max(0, certificate.originalAmountFen - ownShareFen)
-        : (order.discountAmountFen ?? 0),
+    productId: verification.productId || certificate?.productId || order.productId,
+    productName: order.productName || verification.productName || certificate?.skuTitle || '',
+    skuId: verification.skuId || certificate?.skuId || order.skuId,
+    skuName: verification.skuName || certificate?.skuTitle || order.skuName,
     createOrderTime: order.createOrderTime,
     payTime: order.payTime,
+  };
+}
+
+function amountColumns(
+  verification: Verification,
+  certificate: Certificate | null,
+  order: OrderDetails | null,
+) {
+  const { payFen, receiptFen, discountFen } = amountsOf(
+    verification,
+    knownAmounts(verification),
+    certificate,
+    order,
+  );
+  return {
+    payAmount: payFen ?? 0,
+    isAmountKnown: payFen !== null,
+    discountAmount: discountFen ?? 0,
+    // Only both together tell it: without one of them, what an earlier try was told stays.
+    ...(order && certificate ? { receiptAmount: receiptFen ?? 0 } : {}),
   };
 }

@@ -7,6 +7,14 @@ export type EnrichmentStatus = 'pending' | 'success' | 'stuck' | 'skipped';
 export type EnrichmentTry =
   { readonly kind: 'completed' } | { readonly kind: 'incomplete'; readonly reason: string };
 
+/** One coupon's part of its order; null where Douyin does not tell. Fen. */
+export interface OrderPart {
+  readonly certificateId: string;
+  readonly payAmountFen: number | null;
+  readonly receiptAmountFen: number | null;
+  readonly discountAmountFen: number | null;
+}
+
 /** Order data Douyin's order query gives; null where it does not tell. Amounts in fen. */
 export interface OrderDetails {
   readonly orderId: string;
@@ -19,8 +27,10 @@ export interface OrderDetails {
   readonly payAmountFen: number | null;
   readonly receiptAmountFen: number | null;
   readonly discountAmountFen: number | null;
-  /** How many coupons the order holds: with more than one, its amounts are not one coupon's. */
-  readonly couponCount: number;
+  /** How many coupons the order holds; null where it does not tell. Only one coupon's order has that coupon's amounts. */
+  readonly couponCount: number | null;
+  /** The part of each coupon, where the order tells them apart; else none at all. */
+  readonly parts: readonly OrderPart[];
   readonly createOrderTime: Date | null;
   readonly payTime: Date | null;
 }

@@ -89,9 +89,12 @@ export interface Verification {
   readonly sourceOrderId: string;
   readonly extOrderId: string;
   readonly orderStatus: number;
+  /** The coupon's own, of a times card this use's; 0 where it is not known. */
   readonly payAmount: number;
   readonly receiptAmount: number;
   readonly discountAmount: number;
+  /** Whether `payAmount` is known; null in a row of an earlier release, which did not say. */
+  readonly isAmountKnown: boolean | null;
   readonly enrichmentStatus: EnrichmentStatus;
   readonly enrichmentRetryCount: number;
   readonly enrichmentError: string;

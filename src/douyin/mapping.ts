@@ -1,6 +1,6 @@
 // Douyin's objects → ours. Pure; reading the JSON is wire.ts, judging a verify is verify-outcome.ts.
 import type { Certificate, CertificateUse, CouponKind, CouponStatus } from '../domain/coupon.ts';
-import type { OrderDetails } from '../domain/enrichment.ts';
+import type { OrderDetails, OrderPart } from '../domain/enrichment.ts';
 import type { VerifyRecord } from '../ports/douyin.ts';
 import type { Code, WireCertificate, WireOrder, WireVerifyRecord } from './wire.ts';
 
@@ -218,10 +218,48 @@ export function toOrderDetails(wire: WireOrder): OrderDetails {
     // Douyin sometimes gives these two only per part of the order.
     receiptAmountFen: wire.receipt_amount ?? sumOfParts(wire, 'receipt_amount'),
     discountAmountFen: wire.discount_amount ?? sumOfParts(wire, 'discount_amount'),
-    couponCount: Math.max(1, wire.certificate.length, wire.count ?? 0),
+    couponCount: countCoupons(wire),
+    parts: toParts(wire),
     createOrderTime: wire.create_order_time,
     payTime: wire.pay_time,
   };
+}
+
+/** The most that any of its places tells; null where none does. */
+function countCoupons(wire: WireOrder): number | null {
+  const sold = wire.products.reduce((sum, product) => sum + (product.num ?? 0), 0);
+  return Math.max(wire.certificate.length, wire.count ?? 0, sold) || null;
+}
+
+/**
+ * A sub-order is a coupon's if it has the number of the coupon's item. Only where each item has a sub-order of its own:
+ * else one of them may stand for several coupons.
+ */
+function toParts(wire: WireOrder): readonly OrderPart[] {
+  const { certificate: items, sub_order_amount_infos: subOrders } = wire;
+  const numbers = new Set(items.map((item) => item.order_item_id));
+  const isToldApart =
+    numbers.size === items.length &&
+    items.length >= (wire.count ?? 0) &&
+    items.every(
+      (item) =>
+        item.order_item_id !== '' &&
+        subOrders.filter((subOrder) => subOrder.sub_order_id === item.order_item_id).length === 1,
+    );
+  if (!isToldApart) return [];
+  return items.flatMap((item) => {
+    const subOrder = subOrders.find((candidate) => candidate.sub_order_id === item.order_item_id);
+    // Douyin leaves a coupon's id out while it is unused.
+    if (subOrder === undefined || item.certificate_id === '') return [];
+    return [
+      {
+        certificateId: item.certificate_id,
+        payAmountFen: subOrder.pay_amount,
+        receiptAmountFen: subOrder.receipt_amount,
+        discountAmountFen: subOrder.discount_amount,
+      },
+    ];
+  });
 }
 
 /** @returns null unless every part tells its amount: a part of a sum is not an amount */

@@ -204,14 +204,21 @@ export const orderSchema = z.looseObject({
   sku_id: id,
   sku_name: words,
   count: amount,
-  products: list(z.looseObject({ product_id: id, product_name: words, sku_id: id })),
+  products: list(z.looseObject({ product_id: id, product_name: words, sku_id: id, num: amount })),
   pay_amount: amount,
   receipt_amount: amount,
   discount_amount: amount,
   create_order_time: time,
   pay_time: time,
-  certificate: list(z.looseObject({ certificate_id: id })),
-  sub_order_amount_infos: list(z.looseObject({ receipt_amount: amount, discount_amount: amount })),
+  certificate: list(z.looseObject({ certificate_id: id, order_item_id: id })),
+  sub_order_amount_infos: list(
+    z.looseObject({
+      sub_order_id: id,
+      pay_amount: amount,
+      receipt_amount: amount,
+      discount_amount: amount,
+    }),
+  ),
 });
 export type WireOrder = z.output<typeof orderSchema>;
 

@@ -1,12 +1,13 @@
 // A program of its own, run by temporal-cli.ts: has the Temporal SDK download its dev server into the folder named by
-// the first argument, and ends. The SDK downloads only as part of a start, so the server is started and stopped once.
+// the first argument, in the version named by the second, and ends. The SDK downloads only as part of a start, so the server is started and stopped once.
 import { TestWorkflowEnvironment } from '@temporalio/testing';
 
-const downloadDir = process.argv[2];
-if (downloadDir === undefined) throw new Error('usage: download-temporal-cli.ts FOLDER');
+const [downloadDir, version] = process.argv.slice(2);
+if (downloadDir === undefined || version === undefined)
+  throw new Error('usage: download-temporal-cli.ts FOLDER VERSION');
 try {
   const environment = await TestWorkflowEnvironment.createLocal({
-    server: { executable: { type: 'cached-download', downloadDir } },
+    server: { executable: { type: 'cached-download', version, downloadDir } },
   });
   await environment.teardown();
 } catch (err) {

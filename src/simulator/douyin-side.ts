@@ -42,7 +42,7 @@ export async function handleDouyinCall(side: DouyinSide, raw: RawRequest): Promi
   if (endpoint === undefined) {
     const stamp = { callId: url.pathname, atMs };
     const refusal = shapeExtra(lifeRefusal(new DouyinRefusal(28001017), stamp), world.settings);
-    sendWhole(response, dated(world, response, refusal));
+    sendWhole(response, dated(world, response, refusal, null));
     return;
   }
   const entry = side.calls.begin(world.run, endpoint.name, { atMs, trueAtMs: world.trueClock() });
@@ -207,7 +207,7 @@ async function deliver(
     if (answer === undefined) throw new Error('a call without an answer');
     entry.httpStatus = answer.httpStatus;
     entry.answerCode = typeof answer.body === 'string' ? null : answer.code;
-    sendWhole(response, dated(side.world, response, answer));
+    sendWhole(response, dated(side.world, response, answer, fault));
   };
   if (fault === null) {
     whole();
@@ -235,11 +235,11 @@ async function deliver(
       return;
     case 'cut_mid_answer':
       end('cut');
-      if (answer !== undefined) await sendHalf(response, dated(side.world, response, answer));
+      if (answer !== undefined) await sendHalf(response, dated(side.world, response, answer, fault));
       return;
     case 'drip':
       if (answer !== undefined) {
-        await sendInDrips(response, dated(side.world, response, answer), fault.delayMs, side.closing);
+        await sendInDrips(response, dated(side.world, response, answer, fault), fault.delayMs, side.closing);
       }
       return;
     default:
@@ -248,8 +248,8 @@ async function deliver(
 }
 
 /** Gives an answer the `Date` header of Douyin's clock, or none. */
-function dated(world: World, response: ServerResponse, answer: Answer): Answer {
-  if (world.settings.dateHeader === 'absent') {
+function dated(world: World, response: ServerResponse, answer: Answer, fault: ChosenFault | null): Answer {
+  if (world.settings.dateHeader === 'absent' || fault?.kind === 'extra-and-date-absent') {
     response.sendDate = false;
     return answer;
   }

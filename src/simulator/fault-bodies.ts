@@ -90,6 +90,7 @@ export function bendBody(
       if (extra) delete extra['error_code'];
       break;
     case 'extra-absent':
+    case 'extra-and-date-absent':
       delete body.extra;
       break;
     case 'extra-now-milliseconds':

@@ -101,6 +101,8 @@ export const faultKinds = {
   'data-code-null': done('bend_body', 'life'),
   'extra-code-absent': done('bend_body', 'life'),
   'extra-absent': done('bend_body', 'life'),
+  // Nothing in the answer tells Douyin's time.
+  'extra-and-date-absent': done('bend_body', 'life'),
   'extra-now-milliseconds': done('bend_body', 'life'),
   'extra-now-absent': done('bend_body', 'life'),
   'times-in-milliseconds': done('bend_body', 'life'),

@@ -79,8 +79,7 @@ const settingsSchema = z.strictObject({
   cancelTokenPerStore: z.enum(['accepted', 'ignored', 'refused']),
   /** What prepare by a plain code lists: the whole order's usable coupons, or that one. */
   plainCodeLists: z.enum(['order', 'coupon']),
-  /** How an order splits its amounts: one part per coupon, two with the same id that differ, one
-   * for all of them, or none. */
+  /** How an order splits its amounts: one part per coupon, two with its id that differ, one for all, or none. */
   subOrders: z.enum(['per_coupon', 'repeated', 'total', 'absent']),
   /** Whether certificates show the coupon's own amounts. */
   certificateAmount: z.enum(['present', 'absent']),

@@ -66,7 +66,7 @@ describe('lookUpVerification', () => {
   it.each<[string, FaultInput]>([
     ['get is away', { kind: 'http-5xx-before-effect', endpoints: ['get'] }],
     ['get is refused', { kind: 'permission-missing', endpoints: ['get'] }],
-    ['get does not tell Douyin’s time', { kind: 'extra-absent', endpoints: ['get'] }],
+    ['get does not tell Douyin’s time', { kind: 'extra-and-date-absent', endpoints: ['get'] }],
     ['get answers for another coupon', { kind: 'answer-for-another-certificate', endpoints: ['get'] }],
     ['the records are away', { kind: 'http-5xx-before-effect', endpoints: ['verify_record'] }],
     ['the records are refused', { kind: 'permission-missing', endpoints: ['verify_record'] }],
@@ -75,7 +75,9 @@ describe('lookUpVerification', () => {
     const { key, coupon } = await unknown('cut-before-effect');
     bench.state.useCouponAtTill(coupon.certificateId, { poiId: OTHER_STORE });
     bench.state.addFault({ ...fault, count: 'always' });
+    bench.state.changeSettings({ dateHeader: 'absent' });
     expect(await lookUp(key)).toMatchObject({ state: 'unknown' });
+    bench.state.changeSettings({ dateHeader: 'douyin' });
     bench.state.clearFaults();
     bench.clock.advance(ARRIVAL_MS);
     expect(await lookUp(key)).toMatchObject({ verifyStatus: 'failed', errorCode: 1208 });

@@ -306,7 +306,14 @@ describe('toOrderDetails', () => {
         discount_amount: '4000',
         create_order_time: 1773540000,
         pay_time: 0,
-        certificate: [{ certificate_id: '' }, { certificate_id: '7372594810362883122' }],
+        certificate: [
+          { certificate_id: '', order_item_id: '1' },
+          { certificate_id: '7372594810362883122', order_item_id: 2 },
+        ],
+        sub_order_amount_infos: [
+          { sub_order_id: 1, pay_amount: '7000', receipt_amount: '6900', discount_amount: '100' },
+          { sub_order_id: '2', pay_amount: '8800', receipt_amount: 8700, discount_amount: '' },
+        ],
       }),
     ).toEqual({
       orderId: '1086312045673319463',
@@ -320,6 +327,14 @@ describe('toOrderDetails', () => {
       receiptAmountFen: 15800,
       discountAmountFen: 4000,
       couponCount: 2,
+      parts: [
+        {
+          certificateId: '7372594810362883122',
+          payAmountFen: 8800,
+          receiptAmountFen: 8700,
+          discountAmountFen: null,
+        },
+      ],
       createOrderTime: new Date(1773540000_000),
       payTime: null,
     });
@@ -332,6 +347,47 @@ describe('toOrderDetails', () => {
       discountAmountFen: null,
     });
     expect(order({}).receiptAmountFen).toBeNull();
+  });
+
+  it('knows how many coupons it holds by whichever place tells the most, or not at all', () => {
+    expect(order({ count: 1, certificate: [{}, {}], products: [{ num: 1 }] }).couponCount).toBe(2);
+    expect(order({ count: '3', certificate: [{}] }).couponCount).toBe(3);
+    expect(order({ count: 1, products: [{ num: 1 }, { num: '2' }] }).couponCount).toBe(3);
+    expect(order({ count: 1 }).couponCount).toBe(1);
+    expect(order({}).couponCount).toBeNull();
+  });
+
+  const ITEMS = [
+    { certificate_id: '7', order_item_id: '1' },
+    { certificate_id: '8', order_item_id: '2' },
+  ];
+  const subOrders = (...ids: string[]) => ids.map((sub_order_id) => ({ sub_order_id, pay_amount: 5 }));
+  it.each<[string, object]>([
+    ['a coupon has no sub-order of its own', { sub_order_amount_infos: subOrders('1') }],
+    ['two sub-orders have a coupon’s number', { sub_order_amount_infos: subOrders('1', '1', '2') }],
+    ['there are none', {}],
+    ['there are more coupons than items', { count: 3, sub_order_amount_infos: subOrders('1', '2') }],
+    [
+      'two coupons share an item',
+      {
+        certificate: [...ITEMS, { certificate_id: '9', order_item_id: '2' }],
+        sub_order_amount_infos: subOrders('1', '2'),
+      },
+    ],
+    [
+      'items have no numbers',
+      { certificate: [{ certificate_id: '7' }], sub_order_amount_infos: [{ pay_amount: 5 }] },
+    ],
+  ])('tells no coupon’s part when %s', (_, more) => {
+    expect(order({ certificate: ITEMS, ...more }).parts).toEqual([]);
+  });
+
+  it('tells each coupon’s part where each has a sub-order, whatever else the order lists', () => {
+    expect(
+      order({ certificate: ITEMS, sub_order_amount_infos: subOrders('2', 'delivery', '1') }).parts.map(
+        ({ certificateId }) => certificateId,
+      ),
+    ).toEqual(['7', '8']);
   });
 
   it('takes the sku from the product when the order does not name it', () => {

@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
-import { chmod, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { chmod, mkdir, readdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { describe, expect, it } from '@jest/globals';
@@ -11,8 +12,15 @@ const CACHED_NAME = 'temporal-1.9.1';
 const noReport = () => undefined;
 const mustNotFetch: FetchProgram = () => Promise.reject(new Error('must not be fetched'));
 
+const RELEASED = 'temporal version 1.9.1 (Server 1.32.0)';
+const scriptOf = (output: string) => `#!/bin/sh\necho '${output}'\n`;
+/** Stands for the released program. */
+const pinnedSha256 = {
+  [`${process.platform}-${process.arch}`]: createHash('sha256').update(scriptOf(RELEASED)).digest('hex'),
+};
+
 async function writeProgram(path: string, output: string): Promise<void> {
-  await writeFile(path, `#!/bin/sh\necho '${output}'\n`);
+  await writeFile(path, scriptOf(output));
   await chmod(path, 0o755);
 }
 
@@ -24,6 +32,7 @@ describe('findTemporalCli', () => {
       cacheDir: await makeFolder(),
       report: noReport,
       searchPath: '',
+      pinnedSha256,
       fetchPackaged: mustNotFetch,
       fetchWithSdk: mustNotFetch,
       ...more,
@@ -33,7 +42,7 @@ describe('findTemporalCli', () => {
   describe('TEMPORAL_CLI', () => {
     it('is used', async () => {
       const path = join(await makeFolder(), 'my-temporal');
-      await writeProgram(path, 'temporal version 1.9.1 (Server 1.32.0)');
+      await writeProgram(path, RELEASED);
       expect(await find({ explicitPath: path })).toBe(path);
     });
 
@@ -54,14 +63,14 @@ describe('findTemporalCli', () => {
   it('prefers the PATH to the cache', async () => {
     const [onPath, cacheDir] = [await makeFolder(), await makeFolder()];
     await writeProgram(join(onPath, 'temporal'), 'temporal version 1.5.0 (Server 1.29.0)');
-    await writeProgram(join(cacheDir, CACHED_NAME), 'temporal version 1.9.1 (Server 1.32.0)');
+    await writeProgram(join(cacheDir, CACHED_NAME), RELEASED);
     expect(await find({ searchPath: `/nowhere:${onPath}`, cacheDir })).toBe(join(onPath, 'temporal'));
   });
 
   it('passes over a program on the PATH that only has the name', async () => {
     const [onPath, cacheDir] = [await makeFolder(), await makeFolder()];
     await writeProgram(join(onPath, 'temporal'), 'a calendar');
-    await writeProgram(join(cacheDir, CACHED_NAME), 'temporal version 1.9.1 (Server 1.32.0)');
+    await writeProgram(join(cacheDir, CACHED_NAME), RELEASED);
     expect(await find({ searchPath: onPath, cacheDir })).toBe(join(cacheDir, CACHED_NAME));
   });
 
@@ -80,13 +89,41 @@ describe('findTemporalCli', () => {
     await expect(stat(proof)).rejects.toMatchObject({ code: 'ENOENT' });
   });
 
-  it('falls back to the download of the SDK, and finds that one the next time', async () => {
+  it('falls back to the download of the SDK, checked alike, and finds that one the next time', async () => {
     const cacheDir = await makeFolder();
-    const fetchWithSdk: FetchProgram = (programPath) =>
-      writeProgram(programPath, 'temporal version 1.9.0 (Server 1.31.0)');
-    const found = await find({ cacheDir, fetchWithSdk });
-    expect(await readFile(found, 'utf8')).toContain('1.9.0');
+    const found = await find({
+      cacheDir,
+      fetchWithSdk: (programPath) => writeProgram(programPath, RELEASED),
+    });
+    expect(found).toBe(join(cacheDir, CACHED_NAME));
     expect(await find({ cacheDir })).toBe(found);
+  });
+
+  it('refuses a download of the SDK with another sha256', async () => {
+    const cacheDir = await makeFolder();
+    const finding = find({
+      cacheDir,
+      fetchWithSdk: (programPath) => writeProgram(programPath, 'temporal version 1.9.0 (Server 1.31.0)'),
+    });
+    await expect(finding).rejects.toThrow(/SDK's own download: refused: its sha256 is [0-9a-f]{64}, not/);
+    expect(await readdir(cacheDir)).toEqual([]);
+  });
+
+  it('does not run a kept program that was changed, and fetches it again', async () => {
+    const cacheDir = await makeFolder();
+    const path = join(cacheDir, CACHED_NAME);
+    await writeProgram(path, `${RELEASED}'; touch '${join(cacheDir, 'was-run')}`);
+    const reports: string[] = [];
+    const fetchPackaged: FetchProgram = (programPath) => writeProgram(programPath, RELEASED);
+    const found = await find({ cacheDir, fetchPackaged, report: (message) => reports.push(message) });
+    expect(found).toBe(path);
+    expect(reports[0]).toMatch(/is not used: refused: its sha256 is/);
+    expect(await readdir(cacheDir)).toEqual([CACHED_NAME]);
+  });
+
+  it('fetches nothing where no sha256 is known for the machine', async () => {
+    const finding = find({ pinnedSha256: {} });
+    await expect(finding).rejects.toThrow(`no sha256 is known for ${process.platform}-${process.arch}`);
   });
 
   it('lists what was tried and what to do when nothing helps', async () => {

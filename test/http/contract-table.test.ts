@@ -1193,6 +1193,8 @@ const VALUES = [
   'success_count',
   'failed_count',
   'processing_count',
+  'cancelled_count',
+  'amount_missing_count',
   'pay_amount',
   'receipt_amount',
   'discount_amount',

@@ -97,6 +97,36 @@ export const MUTANTS: readonly Mutant[] = [
     'if (this.#request.mayStart?.() === null) this.#settle(',
   ),
   mutant(
+    'each coupon of an order of several has the order’s amounts',
+    'src/domain/amounts.ts',
+    'return order.couponCount === 1 ? order : null;',
+    'return order.couponCount === 0 ? null : order;',
+  ),
+  mutant(
+    'a use of a times card costs the card’s price',
+    'src/domain/amounts.ts',
+    'isOfCard ? priceOfUse(use, certificate)',
+    'isOfCard ? { payFen: certificate.payAmountFen, originalFen: certificate.originalAmountFen }',
+  ),
+  mutant(
+    'a discount is the list price',
+    'src/domain/amounts.ts',
+    'Math.max(0, originalFen - payFen)',
+    'Math.max(0, originalFen)',
+  ),
+  mutant(
+    'one sub-order stands for the coupon whose number it has, whoever else it is of',
+    'src/douyin/mapping.ts',
+    'if (!isToldApart) return [];',
+    'if (!isToldApart && items.length === 0) return [];',
+  ),
+  mutant(
+    'enrichment writes whatever the state',
+    REPOSITORY,
+    "and enrichment_status <> 'success'`, [], {",
+    '`, [], {',
+  ),
+  mutant(
     'a record that names no store is of the store that was asked for',
     'src/douyin/mapping.ts',
     'poiId: wire.poi_id,\n    serialNumber: wire.verify_amount_info',

@@ -158,6 +158,13 @@ const verifyExpectations: Partial<Record<FaultKind, Expectation>> = {
   'data-code-null': { effect: 'verified', seen: codes(null, 0) },
   'extra-code-absent': { effect: 'verified', seen: codes(0, undefined) },
   'extra-absent': { effect: 'verified', seen: noField('extra') },
+  'extra-and-date-absent': {
+    effect: 'verified',
+    seen: (seen) => {
+      expect(reply(seen).json).not.toHaveProperty('extra');
+      expect(reply(seen).headers.get('date')).toBeNull();
+    },
+  },
   'times-in-milliseconds': {
     effect: 'verified',
     seen: (seen) => {

@@ -57,6 +57,7 @@ export const VerificationEntity = defineEntity({
     payAmount: p.bigint('number').default(0),
     receiptAmount: p.bigint('number').default(0),
     discountAmount: p.bigint('number').default(0),
+    isAmountKnown: p.boolean().nullable(),
     enrichmentStatus: p.enum(['pending', 'success', 'stuck', 'skipped'] as const).default('pending'),
     enrichmentRetryCount: p.integer().default(0),
     enrichmentError: text(),

@@ -33,6 +33,8 @@ export interface SummaryRow {
   readonly successCount: number;
   readonly failedCount: number;
   readonly processingCount: number;
+  /** Successes that are not in `payAmountFen`, because what they cost is not known, or not yet. */
+  readonly amountMissingCount: number;
   readonly payAmountFen: number;
   readonly receiptAmountFen: number;
   readonly discountAmountFen: number;
@@ -62,6 +64,9 @@ const SUMMARY_COLUMNS: Readonly<Record<SummaryKey, readonly string[]>> = {
   app: ['v.app_id', 'a.name as app_name'],
   status: ['v.verify_status'],
 };
+
+/** As `knownAmounts` in src/domain/amounts.ts decides, for rows of an earlier release too. */
+const IS_AMOUNT_KNOWN = `coalesce(v.is_amount_known, v.pay_amount > 0 and not v.is_times_card)`;
 
 export class ReportRepository {
   readonly #em: EntityManager;
@@ -124,7 +129,8 @@ export class ReportRepository {
          count(*) filter (where v.verify_status = 'success') as success_count,
          count(*) filter (where v.verify_status = 'failed') as failed_count,
          count(*) filter (where v.verify_status = 'processing') as processing_count,
-         coalesce(sum(v.pay_amount) filter (where v.verify_status = 'success'), 0) as pay_amount,
+         count(*) filter (where v.verify_status = 'success' and not ${IS_AMOUNT_KNOWN}) as amount_missing_count,
+         coalesce(sum(v.pay_amount) filter (where v.verify_status = 'success' and ${IS_AMOUNT_KNOWN}), 0) as pay_amount,
          coalesce(sum(v.receipt_amount) filter (where v.verify_status = 'success'), 0) as receipt_amount,
          coalesce(sum(v.discount_amount) filter (where v.verify_status = 'success'), 0) as discount_amount
        from verifications v join apps a on a.id = v.app_id
@@ -213,6 +219,7 @@ function summaryRowOf(row: Record<string, unknown>): SummaryRow {
     successCount: Number(row['success_count']),
     failedCount: Number(row['failed_count']),
     processingCount: Number(row['processing_count']),
+    amountMissingCount: Number(row['amount_missing_count']),
     payAmountFen: Number(row['pay_amount']),
     receiptAmountFen: Number(row['receipt_amount']),
     discountAmountFen: Number(row['discount_amount']),

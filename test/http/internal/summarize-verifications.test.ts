@@ -26,20 +26,36 @@ beforeAll(async () => {
   second = await createClientApp(server.url, { name: '=2' });
   const failed = { verify_status: 'failed', error_code: 1208 };
   const processing = { verify_status: 'processing', step: 'accepted' };
-  await insertRow(harness, first.id, 'a', '2026-03-10T15:59:59Z', { poi_id: 'P1', pay_amount: 100 });
-  await insertRow(harness, first.id, 'b', '2026-03-10T16:00:00Z', { poi_id: 'P1', pay_amount: 200 });
+  const known = { is_amount_known: true };
+  // Every amount is a digit of its own in the sums, so that they say which rows they are of.
+  await insertRow(harness, first.id, 'a', '2026-03-10T15:59:59Z', { poi_id: 'P1', ...amounts(1), ...known });
+  await insertRow(harness, first.id, 'b', '2026-03-10T16:00:00Z', { poi_id: 'P1', ...amounts(10), ...known });
   await insertRow(harness, first.id, 'c', '2026-03-11T01:00:00Z', {
     poi_id: 'P1',
     ...failed,
-    pay_amount: 9999,
+    ...amounts(100),
   });
-  await insertRow(harness, first.id, 'd', '2026-03-11T02:00:00Z', { poi_id: 'P2', ...processing });
-  await insertRow(harness, second.id, 'e', '2026-03-11T03:00:00Z', { poi_id: 'P2', pay_amount: 400 });
+  await insertRow(harness, first.id, 'd', '2026-03-11T02:00:00Z', {
+    poi_id: 'P2',
+    ...processing,
+    ...amounts(1000),
+  });
+  await insertRow(harness, second.id, 'e', '2026-03-11T03:00:00Z', {
+    poi_id: 'P2',
+    ...amounts(10_000),
+    ...known,
+  });
 }, 60_000);
 afterAll(async () => {
   await server.close();
   await harness.close();
 });
+
+/** Paid, received, discount: different digits, at the same place. */
+function amounts(place: number) {
+  return { pay_amount: 3 * place, receipt_amount: 2 * place, discount_amount: place };
+}
+const sums = (...places: readonly number[]) => amounts(places.reduce((sum, place) => sum + place, 0));
 
 const query = (search: string) => callInternal(server.url, { target: `${TARGET}?${search}` });
 const rowsOf = async (search: string) => {
@@ -53,6 +69,8 @@ const ROW_FIELDS = [
   'success_count',
   'failed_count',
   'processing_count',
+  'cancelled_count',
+  'amount_missing_count',
   'pay_amount',
   'receipt_amount',
   'discount_amount',
@@ -66,23 +84,34 @@ describe('GET /v1/internal/reports/verifications/summary', () => {
         ['day', ...ROW_FIELDS],
         ['day', ...ROW_FIELDS],
       ]);
-      expect(rows).toMatchObject([
-        { day: '2026-03-10', total_count: 1, success_count: 1, pay_amount: 100 },
+      expect(rows).toEqual([
+        {
+          day: '2026-03-10',
+          total_count: 1,
+          success_count: 1,
+          failed_count: 0,
+          processing_count: 0,
+          cancelled_count: 0,
+          amount_missing_count: 0,
+          ...sums(1),
+        },
         {
           day: '2026-03-11',
           total_count: 4,
           success_count: 2,
           failed_count: 1,
           processing_count: 1,
-          pay_amount: 600,
+          cancelled_count: 0,
+          amount_missing_count: 0,
+          ...sums(10, 10_000),
         },
       ]);
     });
 
     it('groups by every combination, in the keys’ order', async () => {
       expect(await rowsOf(`${RANGE}&group_by=poi`)).toMatchObject([
-        { poi_id: 'P1', total_count: 3, pay_amount: 300 },
-        { poi_id: 'P2', total_count: 2, pay_amount: 400 },
+        { poi_id: 'P1', total_count: 3, ...sums(1, 10) },
+        { poi_id: 'P2', total_count: 2, ...sums(10_000) },
       ]);
       expect(await rowsOf(`${RANGE}&group_by=app`)).toMatchObject([
         { app_id: first.id, app_name: '一号', total_count: 4 },
@@ -96,6 +125,59 @@ describe('GET /v1/internal/reports/verifications/summary', () => {
         'app_id',
         'app_name',
         'verify_status',
+      ]);
+    });
+
+    it('gives amounts of a status other than success as 0', async () => {
+      const rows = await rowsOf(`${RANGE}&group_by=status`);
+      expect(rows).toMatchObject([
+        { verify_status: 'failed', total_count: 1, amount_missing_count: 0, ...sums() },
+        { verify_status: 'processing', total_count: 1, amount_missing_count: 0, ...sums() },
+        { verify_status: 'success', total_count: 3, amount_missing_count: 0, ...sums(1, 10, 10_000) },
+      ]);
+    });
+
+    it('counts the successes whose amount is not known, and leaves their amount out', async () => {
+      const at = '2025-06-01T01:00:00Z';
+      const row = (token: string, more: object) =>
+        insertRow(harness, first.id, token, at, { poi_id: 'P9', ...more });
+      await row('known', { ...amounts(1), is_amount_known: true });
+      await row('free', { pay_amount: 0, receipt_amount: 0, discount_amount: 0, is_amount_known: true });
+      await row('unknown', {
+        pay_amount: 0,
+        receipt_amount: 20,
+        discount_amount: 10,
+        is_amount_known: false,
+      });
+      await row('failed', { verify_status: 'failed', pay_amount: 0, is_amount_known: false });
+      // Of an earlier release, which did not say: what it stored counts, but for a times card's, which is all its uses'.
+      await row('before', { ...amounts(100), is_amount_known: null });
+      await row('before-empty', {
+        pay_amount: 0,
+        receipt_amount: 0,
+        discount_amount: 0,
+        is_amount_known: null,
+      });
+      await row('before-card', {
+        pay_amount: 3000,
+        receipt_amount: 0,
+        discount_amount: 0,
+        is_times_card: true,
+        is_amount_known: null,
+      });
+      expect(await rowsOf('start_time=2025-06-01&end_time=2025-06-01&group_by=poi')).toEqual([
+        {
+          poi_id: 'P9',
+          total_count: 7,
+          success_count: 6,
+          failed_count: 1,
+          processing_count: 0,
+          cancelled_count: 0,
+          amount_missing_count: 3,
+          pay_amount: 303,
+          receipt_amount: 222,
+          discount_amount: 111,
+        },
       ]);
     });
 
@@ -121,8 +203,8 @@ describe('GET /v1/internal/reports/verifications/summary', () => {
       );
       const records: Record<string, string>[] = parse(csv.bytes, { bom: true, columns: true });
       expect(records.map((record) => [record['app_name'], record['pay_amount']])).toEqual([
-        ['一号', '300'],
-        [`'=2`, '400'],
+        ['一号', '33'],
+        [`'=2`, '30000'],
       ]);
       const xlsx = await query(`${RANGE}&group_by=app&export=xlsx`);
       const [sheet] = await readExcel(xlsx.bytes);

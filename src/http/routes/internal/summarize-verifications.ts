@@ -11,6 +11,7 @@ import { data } from '../../answer.ts';
 import { answerFile, EXPORT_CONTENT_TYPES } from '../../export/answer-file.ts';
 import type { Cell } from '../../export/table.ts';
 import { bilingual, invalidRequest } from '../../invalid-request.ts';
+import { doc } from '../../fields.ts';
 import { filterOf, readPeriod, reportFields } from '../../report-fields.ts';
 import { defineRoute } from '../../route.ts';
 
@@ -33,6 +34,12 @@ const summaryRowSchema = z
     success_count: count(),
     failed_count: count(),
     processing_count: count(),
+    cancelled_count: doc(count(), '已撤销的成功核销', 'successes that were undone'),
+    amount_missing_count: doc(
+      count(),
+      '未撤销的成功中实付金额（尚）未知的，未计入 pay_amount',
+      'successes, not undone, whose amount is not known (yet): not in pay_amount',
+    ),
     pay_amount: count(),
     receipt_amount: count(),
     discount_amount: count(),
@@ -52,6 +59,8 @@ const VALUE_COLUMNS = [
   'success_count',
   'failed_count',
   'processing_count',
+  'cancelled_count',
+  'amount_missing_count',
   'pay_amount',
   'receipt_amount',
   'discount_amount',
@@ -86,8 +95,8 @@ export const summarizeVerificationsRoute = defineRoute({
   tag: 'reports',
   summary: { zh: '核销汇总', en: 'Summary of verifications' },
   description: {
-    zh: '按 `group_by`（day、poi、app、status 的逗号列表，默认 day）分组计数；金额（分）只计成功的。时间范围最多 366 天，天按报表时区。',
-    en: 'Counts by `group_by` (a comma list of day, poi, app, status; day by default); amounts (fen) over successes. At most 366 days, a day being one in the reports’ time zone.',
+    zh: '按 `group_by`（day、poi、app、status 的逗号列表，默认 day）分组计数；金额（分）只计成功的，金额未知的另计。时间范围最多 366 天，天按报表时区。',
+    en: 'Counts by `group_by` (a comma list of day, poi, app, status; day by default); amounts (fen) over successes, those of unknown amount counted apart. At most 366 days, a day being one in the reports’ time zone.',
   },
   query: z.object({
     start_time: reportFields.start_time(),
@@ -135,6 +144,9 @@ function presentSummaryRow(row: SummaryRow): SummaryView {
     success_count: row.successCount,
     failed_count: row.failedCount,
     processing_count: row.processingCount,
+    // Nothing can be undone yet.
+    cancelled_count: 0,
+    amount_missing_count: row.amountMissingCount,
     pay_amount: row.payAmountFen,
     receipt_amount: row.receiptAmountFen,
     discount_amount: row.discountAmountFen,
