@@ -86,7 +86,7 @@ export class HttpShortLinks implements ShortLinks {
     };
     this.#publicAgent = new Agent({
       ...agentOptions,
-      connect: { timeout: options.timeoutMs, lookup: lookupPublic },
+      connect: { timeout: options.timeoutMs, lookup: publicLookup(lookupAll) },
     });
     this.#listedAgent = new Agent({ ...agentOptions, connect: { timeout: options.timeoutMs } });
   }
@@ -139,20 +139,33 @@ type LookupCallback = (
   family?: number,
 ) => void;
 
+type LookupAll = (
+  hostname: string,
+  options: LookupOptions & { readonly all: true },
+  callback: (err: NodeJS.ErrnoException | null, addresses: LookupAddress[]) => void,
+) => void;
+
+const lookupAll: LookupAll = (hostname, options, callback) => dnsLookup(hostname, options, callback);
+
 /**
  * A name lookup for connecting that refuses a name any of whose addresses is not on the public internet, so the check
  * holds for the very address that is connected to.
+ * @param lookup asks for all addresses of a name
  */
-function lookupPublic(hostname: string, options: LookupOptions, callback: LookupCallback): void {
-  dnsLookup(hostname, { ...options, all: true }, (err, addresses) => {
-    if (err) return callback(err, []);
-    const [first] = addresses;
-    if (!first || !addresses.every(({ address }) => isPublicAddress(address))) {
-      return callback(Object.assign(new Error('not a public address'), { code: 'ERR_NOT_PUBLIC' }), []);
-    }
-    if (options.all) return callback(null, addresses);
-    callback(null, first.address, first.family);
-  });
+export function publicLookup(
+  lookup: LookupAll,
+): (hostname: string, options: LookupOptions, callback: LookupCallback) => void {
+  return (hostname, options, callback) => {
+    lookup(hostname, { ...options, all: true }, (err, addresses) => {
+      if (err) return callback(err, []);
+      const [first] = addresses;
+      if (!first || !addresses.every(({ address }) => isPublicAddress(address))) {
+        return callback(Object.assign(new Error('not a public address'), { code: 'ERR_NOT_PUBLIC' }), []);
+      }
+      if (options.all) return callback(null, addresses);
+      callback(null, first.address, first.family);
+    });
+  };
 }
 
 /** Whether an address is ordinary public unicast: not private, loopback, link-local, mapped, translated or reserved. */

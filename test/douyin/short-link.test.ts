@@ -1,5 +1,10 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import { HttpShortLinks, isPublicAddress, ShortLinkFence } from '../../src/douyin/short-link.ts';
+import {
+  HttpShortLinks,
+  isPublicAddress,
+  publicLookup,
+  ShortLinkFence,
+} from '../../src/douyin/short-link.ts';
 import { startSimulator, type ShortLinkVariant, type Simulator } from '../../src/simulator/simulator.ts';
 import { closedPort, httpServer, tcpServer } from './support.ts';
 
@@ -290,6 +295,30 @@ describe('a listed name without a port', () => {
     cleanups.push(() => server.close());
     const link = `http://localhost:${server.port}/x`;
     expect(await linksTo(`localhost:${server.port}`).resolve(link)).toMatchObject({ kind: 'resolved' });
+  });
+});
+
+describe('a name with several addresses', () => {
+  const PUBLIC = { address: '8.8.8.8', family: 4 };
+  const PRIVATE = { address: '10.1.2.3', family: 4 };
+
+  it.each([
+    ['public ones', [PUBLIC, { address: '2400:3200::1', family: 6 }], null],
+    ['a private one last', [PUBLIC, PRIVATE], 'ERR_NOT_PUBLIC'],
+    ['a private one first', [PRIVATE, PUBLIC], 'ERR_NOT_PUBLIC'],
+    ['loopback among them', [PUBLIC, { address: '::1', family: 6 }, PUBLIC], 'ERR_NOT_PUBLIC'],
+    ['none', [], 'ERR_NOT_PUBLIC'],
+  ])('is connected to only if all are public: %s', (_what, addresses, code) => {
+    const lookup = publicLookup((_name, options, callback) => {
+      expect(options.all).toBe(true);
+      callback(null, [...addresses]);
+    });
+    for (const all of [true, false]) {
+      const answers: unknown[] = [];
+      lookup('v.douyin.com', { all }, (...answer) => answers.push(answer));
+      const answered = all ? [null, addresses] : [null, addresses[0]?.address, addresses[0]?.family];
+      expect(answers).toEqual([code === null ? answered : [expect.objectContaining({ code }), []]]);
+    }
   });
 });
 

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { HealthProbes } from '../../src/services/check-health.ts';
 import { type Harness, startHarness } from '../support/harness.ts';
-import { call, type Reply, serveHttp } from '../support/http-gateway.ts';
+import { call, errorOf, type Reply, serveHttp } from '../support/http-gateway.ts';
 
 let harness: Harness;
 beforeAll(async () => {
@@ -61,6 +61,48 @@ describe('GET /health', () => {
     try {
       await Promise.all(Array.from({ length: 10 }, () => call(server.url, { target: '/health' })));
       expect(asked).toBe(1);
+    } finally {
+      await server.close();
+    }
+  });
+});
+
+describe('GET /health, as time goes on', () => {
+  it('tells what is so now, not what was so once', async () => {
+    let nowMs = Date.now();
+    let isUp = true;
+    const server = await serveHttp(harness, {
+      clock: { now: () => new Date(nowMs) },
+      health: { ...ALL_UP, database: () => (isUp ? up() : away()) },
+    });
+    try {
+      const statuses: number[] = [];
+      for (const state of [true, false, true, false]) {
+        isUp = state;
+        nowMs += 1000;
+        statuses.push((await call(server.url, { target: '/health' })).status);
+      }
+      expect(statuses).toEqual([200, 503, 200, 503]);
+    } finally {
+      await server.close();
+    }
+  });
+});
+
+describe('a process that stops', () => {
+  it('takes no work, neither from tills nor from offices', async () => {
+    const server = await serveHttp(harness, { isStopping: () => true });
+    try {
+      for (const target of [
+        '/v1/internal/apps',
+        '/v1/internal/reports/verifications',
+        '/v1/open/coupons/verify',
+      ]) {
+        const reply = await call(server.url, { target, headers: { 'X-XTJ-UID': 'admin-1' } });
+        expect(errorOf(reply)).toEqual({ status: 503, code: 'gateway.stopping' });
+        expect(reply.headers).toMatchObject({ connection: 'close', 'retry-after': '1' });
+      }
+      expect((await call(server.url, { target: '/livez' })).status).toBe(200);
     } finally {
       await server.close();
     }

@@ -149,6 +149,19 @@ describe('the open surface', () => {
       });
     });
 
+    it.each([-295, -61, 0, 61, 299])(
+      'refuses a nonce again as long as its timestamp is inside the window (%i s from now)',
+      async (skewSeconds) => {
+        const signed = {
+          ...LOOK_UP,
+          nonce: randomBytes(12).toString('hex'),
+          timestamp: String(Math.floor(Date.now() / 1000) + skewSeconds),
+        };
+        expect((await callOpen(server.url, app, signed)).status).toBe(PASSED);
+        expect(errorOf(await callOpen(server.url, app, signed)).code).toBe('auth.nonce_reused');
+      },
+    );
+
     it('does not spend a nonce for a request with a wrong signature', async () => {
       const nonce = randomBytes(12).toString('hex');
       const wrong = await callOpen(server.url, { ...app, secret: 'x'.repeat(32) }, { ...LOOK_UP, nonce });
