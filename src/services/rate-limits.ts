@@ -87,52 +87,77 @@ export class AppRateLimiter {
 }
 
 /** A cashier mistypes now and then; somebody who tries codes out does so all the time. */
-const UNKNOWN_CODES_OF_DEVICE: Window = { limit: 20, windowMs: 600_000 };
-/** Many tills share an app. */
-const UNKNOWN_CODES_OF_APP: Window = { limit: 300, windowMs: 600_000 };
+const UNKNOWN_CODES: Window = { limit: 20, windowMs: 600_000 };
+
+interface UnknownCodes {
+  readonly startedAtMs: number;
+  readonly codes: Set<string>;
+}
+
+/** What is tried: an app's plain code at a store. */
+export interface CodeTrial {
+  readonly appId: number;
+  readonly poiId: string;
+  readonly mode: VerifyMode;
+  readonly code: string;
+}
 
 /**
- * Stops whoever tries plain codes out: a device, or an app, that brings many codes Douyin does not know. Short links and
- * encrypted codes cannot be guessed and always pass.
+ * Stops whoever tries plain codes out: an app that brings, at one store, many different codes that Douyin does not know.
+ * The app's other stores go on. What a request says of its device does not matter, for it can say anything. Short links
+ * and encrypted codes cannot be guessed and always pass.
  */
 export class CodeGuessingGuard {
   readonly #clock: Clock;
-  readonly #ofDevice = new WindowCounter(UNKNOWN_CODES_OF_DEVICE);
-  readonly #ofApp = new WindowCounter(UNKNOWN_CODES_OF_APP);
+  readonly #unknown = new LRUCache<string, UnknownCodes>({ max: MAX_COUNTED });
 
   constructor(clock: Clock) {
     this.#clock = clock;
   }
 
   /**
-   * Does `work` unless its caller is stopped, and counts it if `isUnknown` says so of its result.
-   * @param caller.deviceId `''` if the request names none: then only the app counts
+   * Does `work` unless its caller is stopped. Its result counts if `isFreshlyUnknown` says that Douyin was asked now and
+   * did not know the code: a stored verdict told again is no new guess.
+   * @param isStored asked of a stopped caller alone: whether `work` would only tell what is stored, which it always may
    * @throws AppError `rate.too_many_unknown_codes`, and what `work` throws
    */
   async watch<T>(
-    caller: { readonly appId: number; readonly deviceId: string; readonly mode: VerifyMode },
+    trial: CodeTrial,
     work: () => Promise<T>,
-    isUnknown: (result: T) => boolean,
+    isFreshlyUnknown: (result: T) => boolean,
+    isStored: () => Promise<boolean> = () => Promise.resolve(false),
   ): Promise<T> {
-    if (caller.mode !== 'code') return work();
-    const app = String(caller.appId);
-    const device = caller.deviceId === '' ? null : `${app}/${caller.deviceId}`;
-    this.#requireNotStopped(this.#ofApp, app);
-    if (device !== null) this.#requireNotStopped(this.#ofDevice, device);
-    const result = await work();
-    if (isUnknown(result)) {
-      const nowMs = this.#clock.now().getTime();
-      this.#ofApp.add(app, nowMs);
-      if (device !== null) this.#ofDevice.add(device, nowMs);
+    if (trial.mode !== 'code') return work();
+    const key = `${trial.appId}/${trial.poiId}`;
+    const retryAfterSeconds = this.#stoppedForSeconds(key);
+    if (retryAfterSeconds !== null && !(await isStored())) {
+      throw new AppError('rate.too_many_unknown_codes', {
+        data: { retry_after_seconds: retryAfterSeconds },
+      });
     }
+    const result = await work();
+    if (isFreshlyUnknown(result)) this.#count(key, trial.code);
     return result;
   }
 
-  #requireNotStopped(counter: WindowCounter, key: string): void {
+  /** @returns null unless the key is stopped */
+  #stoppedForSeconds(key: string): number | null {
     const nowMs = this.#clock.now().getTime();
-    if (!counter.isFull(key, nowMs)) return;
-    throw new AppError('rate.too_many_unknown_codes', {
-      data: { retry_after_seconds: counter.state(key, nowMs).resetSeconds },
-    });
+    const { codes, startedAtMs } = this.#current(key, nowMs);
+    if (codes.size < UNKNOWN_CODES.limit) return null;
+    return Math.max(1, Math.ceil((startedAtMs + UNKNOWN_CODES.windowMs - nowMs) / 1000));
+  }
+
+  #count(key: string, code: string): void {
+    const current = this.#current(key, this.#clock.now().getTime());
+    // Enough is enough: requests under way when the last place was taken do not make it grow.
+    if (current.codes.size < UNKNOWN_CODES.limit) current.codes.add(code);
+    this.#unknown.set(key, current);
+  }
+
+  #current(key: string, nowMs: number): UnknownCodes {
+    const known = this.#unknown.get(key);
+    const isOver = !known || nowMs - known.startedAtMs >= UNKNOWN_CODES.windowMs;
+    return isOver ? { startedAtMs: nowMs, codes: new Set() } : known;
   }
 }

@@ -11,7 +11,6 @@ import {
   serveHttp,
 } from '../../support/http-gateway.ts';
 
-const poiId = SIMULATOR_DEFAULTS.stores[0].poiId;
 const LOOK_UP = { target: '/v1/open/coupons/verifications/none' };
 
 let harness: Harness;
@@ -84,34 +83,156 @@ describe('the rate of an app', () => {
 });
 
 describe('trying codes out', () => {
-  it('stops a device that brings many codes Douyin does not know, and it alone', async () => {
+  const VERIFY = '/v1/open/coupons/verify';
+  const PREPARE = '/v1/open/coupons/prepare';
+  const LIMIT = 20;
+  const [{ poiId: store }, { poiId: otherStore }] = SIMULATOR_DEFAULTS.stores;
+  const unknownCode = (count: number) => String(900_000_000_000 + count);
+
+  async function serve() {
     const server = await serveHttp(harness);
+    const app = await createClientApp(server.url);
+    const send = (target: string, body: Record<string, unknown>, who = app) =>
+      callOpen(server.url, who, {
+        method: 'POST',
+        target,
+        body: JSON.stringify({ poi_id: store, ...body }),
+      });
+    const verify = (body: Record<string, unknown>, who = app) =>
+      send(VERIFY, { verify_token: randomUUID(), ...body }, who);
+    return { server, app, send, verify };
+  }
+  const newCode = () => harness.simulator.state.createOrder().coupons[0]?.code;
+  const STOPPED = { status: 429, code: 'rate.too_many_unknown_codes' };
+  const SUCCESS = { data: { verify_status: 'success' } };
+
+  it('stops an app at a store after many codes that Douyin does not know, whatever device it names', async () => {
+    const { server, app, verify, send } = await serve();
+    try {
+      for (let count = 0; count < LIMIT; count += 1) {
+        const reply = await verify({ code: unknownCode(count), extra: { device_id: `till-${count}` } });
+        expect(reply.json()).toMatchObject({ data: { verify_status: 'failed' } });
+      }
+      const stopped = await verify({ code: unknownCode(99), extra: { device_id: 'a new one' } });
+      expect(errorOf(stopped)).toMatchObject(STOPPED);
+      expect(Number(stopped.headers['retry-after'])).toBeGreaterThan(500);
+      expect(errorOf(await verify({ code: newCode() }))).toMatchObject(STOPPED);
+      expect(errorOf(await send(PREPARE, { code: unknownCode(98) }))).toMatchObject(STOPPED);
+
+      // What cannot be guessed, the app's other stores, and other apps go on.
+      const { shortLink } = harness.simulator.state.createOrder();
+      expect((await verify({ short_link: shortLink })).json()).toMatchObject(SUCCESS);
+      expect((await verify({ poi_id: otherStore, code: newCode() })).json()).toMatchObject(SUCCESS);
+      const other = await createClientApp(server.url);
+      expect((await verify({ code: newCode() }, other)).json()).toMatchObject(SUCCESS);
+      expect(app.clientKey).not.toBe(other.clientKey);
+    } finally {
+      await server.close();
+    }
+  }, 60_000);
+
+  it('counts what is tried by prepare as well', async () => {
+    const { server, send, verify } = await serve();
+    try {
+      for (let count = 0; count < LIMIT; count += 1) {
+        expect((await send(PREPARE, { code: unknownCode(200 + count) })).status).toBe(200);
+      }
+      expect(errorOf(await send(PREPARE, { code: unknownCode(299) }))).toMatchObject(STOPPED);
+      expect(errorOf(await verify({ code: newCode() }))).toMatchObject(STOPPED);
+    } finally {
+      await server.close();
+    }
+  }, 60_000);
+
+  it('counts each code once, and no verdict that was stored before', async () => {
+    const { server, verify } = await serve();
+    try {
+      // One code that is tried again and again is a cashier, not a guesser.
+      for (let count = 0; count < LIMIT + 2; count += 1) {
+        expect((await verify({ code: unknownCode(400) })).status).toBe(200);
+      }
+      const asked = Array.from({ length: LIMIT - 2 }, (_, count) => ({
+        code: unknownCode(401 + count),
+        verify_token: randomUUID(),
+      }));
+      for (const body of asked) expect((await verify(body)).status).toBe(200);
+      // A process that was started anew has counted nothing; the verdicts are still there.
+      const restarted = await serveHttp(harness);
+      try {
+        const app = await createClientApp(restarted.url);
+        const ask = (body: Record<string, unknown>) =>
+          callOpen(restarted.url, app, {
+            method: 'POST',
+            target: VERIFY,
+            body: JSON.stringify({ poi_id: store, ...body }),
+          });
+        for (const body of asked) expect((await ask(body)).status).toBe(200);
+        const again = await serveHttp(harness);
+        try {
+          const repeat = (body: Record<string, unknown>) =>
+            callOpen(again.url, app, {
+              method: 'POST',
+              target: VERIFY,
+              body: JSON.stringify({ poi_id: store, ...body }),
+            });
+          for (let round = 0; round < 2; round += 1) {
+            for (const body of asked) expect((await repeat(body)).status).toBe(200);
+          }
+          for (let count = 0; count < LIMIT - 1; count += 1) {
+            expect((await repeat({ code: unknownCode(500 + count) })).status).toBe(200);
+          }
+          expect((await repeat({ code: newCode() })).json()).toMatchObject(SUCCESS);
+        } finally {
+          await again.close();
+        }
+      } finally {
+        await restarted.close();
+      }
+    } finally {
+      await server.close();
+    }
+  }, 90_000);
+
+  it('answers a stored verdict during the lock-out, and still nothing new', async () => {
+    const { server, verify } = await serve();
+    try {
+      const redeemed = { code: newCode(), verify_token: randomUUID() };
+      expect((await verify(redeemed)).json()).toMatchObject(SUCCESS);
+      const refused = { code: unknownCode(600), verify_token: randomUUID() };
+      await verify(refused);
+      for (let count = 1; count < LIMIT; count += 1) await verify({ code: unknownCode(600 + count) });
+      expect(errorOf(await verify({ code: newCode() }))).toMatchObject(STOPPED);
+      expect((await verify(redeemed)).json()).toMatchObject(SUCCESS);
+      expect((await verify(refused)).json()).toMatchObject({ data: { verify_status: 'failed' } });
+      // A known token is no way in for another code.
+      expect(errorOf(await verify({ ...refused, code: newCode() }))).toMatchObject({
+        status: 409,
+        code: 'verification.token_reused',
+      });
+    } finally {
+      await server.close();
+    }
+  }, 60_000);
+
+  it('is no longer stopped when the time is over', async () => {
+    const { server, turn, seconds } = await serveWithClock(1000);
     try {
       const app = await createClientApp(server.url);
-      const verify = (coupon: Record<string, string | undefined>, deviceId: string) =>
+      const prepare = (code: string | undefined) =>
         callOpen(server.url, app, {
           method: 'POST',
-          target: '/v1/open/coupons/verify',
-          body: JSON.stringify({
-            poi_id: poiId,
-            ...coupon,
-            verify_token: randomUUID(),
-            extra: { device_id: deviceId },
-          }),
+          target: PREPARE,
+          timestamp: seconds(),
+          body: JSON.stringify({ poi_id: store, code }),
         });
-      for (let count = 0; count < 20; count += 1) {
-        expect((await verify({ code: String(900_000_000_000 + count) }, 'till-1')).status).toBe(200);
-      }
-      const stopped = await verify({ code: '900000000099' }, 'till-1');
-      expect(errorOf(stopped)).toMatchObject({ status: 429, code: 'rate.too_many_unknown_codes' });
-      expect(Number(stopped.headers['retry-after'])).toBeGreaterThan(500);
-
-      const order = harness.simulator.state.createOrder();
-      expect((await verify({ short_link: order.shortLink }, 'till-1')).status).toBe(200);
-      const another = harness.simulator.state.createOrder().coupons[0]?.code;
-      expect((await verify({ code: another }, 'till-2')).json()).toMatchObject({
-        data: { verify_status: 'success' },
+      for (let count = 0; count < LIMIT; count += 1) await prepare(unknownCode(700 + count));
+      turn(599_000);
+      expect(errorOf(await prepare(newCode()))).toEqual({
+        ...STOPPED,
+        details: { retry_after_seconds: 1 },
       });
+      turn(1000);
+      expect((await prepare(newCode())).status).toBe(200);
     } finally {
       await server.close();
     }

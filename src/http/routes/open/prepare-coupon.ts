@@ -47,7 +47,7 @@ export const prepareCouponRoute = defineRoute({
     requirePoiAllowed(caller.app, body.poi_id);
     const { mode, requestValue } = readCoupon(body);
     const answer = await deps.guessing.watch(
-      { appId: caller.app.id, deviceId: '', mode },
+      { appId: caller.app.id, poiId: body.poi_id, mode, code: requestValue },
       () =>
         prepareCoupon(deps, {
           poiId: body.poi_id,

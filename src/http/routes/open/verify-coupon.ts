@@ -3,6 +3,8 @@ import { z } from 'zod';
 import { isUnknownCoupon } from '../../../domain/douyin-codes.ts';
 import { requirePoiAllowed } from '../../../domain/verifier-app.ts';
 import { adviseCashier } from '../../../services/advise-cashier.ts';
+import type { VerificationRunner } from '../../../ports/verification-runner.ts';
+import { isKnownRequest } from '../../../services/recognize-repeat.ts';
 import { verifyCoupon } from '../../../services/verify-coupon.ts';
 import { data } from '../../answer.ts';
 import { couponFields, exactlyOneOf, exactlyOneOfSchema, readCoupon } from '../../coupon-choice.ts';
@@ -46,6 +48,23 @@ const bodySchema = z
     },
   });
 
+/** Tells a verdict that this request asked for from one that was stored before: only the first has anything started. */
+function watchStarts(runner: VerificationRunner): {
+  readonly runner: VerificationRunner;
+  readonly hasStarted: () => boolean;
+} {
+  let hasStarted = false;
+  return {
+    runner: {
+      start: (input, timeoutMs) => {
+        hasStarted = true;
+        return runner.start(input, timeoutMs);
+      },
+    },
+    hasStarted: () => hasStarted,
+  };
+}
+
 export const verifyCouponRoute = defineRoute({
   operationId: 'verifyCoupon',
   method: 'POST',
@@ -85,22 +104,27 @@ export const verifyCouponRoute = defineRoute({
   async handler(deps, { body, caller, requestId, language }) {
     requirePoiAllowed(caller.app, body.poi_id);
     const coupon = readCoupon(body);
-    const deviceId = body.extra?.device_id ?? '';
+    const verifyToken = body.verify_token ?? null;
+    const watched = watchStarts(deps.runner);
     const verification = await deps.guessing.watch(
-      { appId: caller.app.id, deviceId, mode: coupon.mode },
+      { appId: caller.app.id, poiId: body.poi_id, mode: coupon.mode, code: coupon.requestValue },
       () =>
-        verifyCoupon(deps, {
-          app: caller.app,
-          nonce: caller.takeNonce(),
-          requestId,
-          ...coupon,
-          poiId: body.poi_id,
-          verifyToken: body.verify_token ?? null,
-          operatorId: body.extra?.operator_id ?? '',
-          deviceId,
-          note: body.extra?.note ?? '',
-        }),
-      ({ errorCode }) => isUnknownCoupon(errorCode),
+        verifyCoupon(
+          { ...deps, runner: watched.runner },
+          {
+            app: caller.app,
+            nonce: caller.takeNonce(),
+            requestId,
+            ...coupon,
+            poiId: body.poi_id,
+            verifyToken,
+            operatorId: body.extra?.operator_id ?? '',
+            deviceId: body.extra?.device_id ?? '',
+            note: body.extra?.note ?? '',
+          },
+        ),
+      ({ errorCode }) => watched.hasStarted() && isUnknownCoupon(errorCode),
+      () => isKnownRequest(deps, caller.app.id, verifyToken, { ...coupon, poiId: body.poi_id }),
     );
     const advice = await adviseCashier(deps, verification, { language, timeZone: deps.reportTimeZone });
     return data({ data: presentVerification(verification, advice, language) });
