@@ -7,7 +7,7 @@ import type { Config } from './config.ts';
 import type { SettlementPolicy } from './domain/verification.ts';
 import { createDatabasePauseStore } from './db/database-pause-store.ts';
 import { createDatabaseTokenStore } from './db/database-token-store.ts';
-import { openOrm } from './db/mikro-orm.config.ts';
+import { OFFICE_TIMEOUTS, openOrm } from './db/mikro-orm.config.ts';
 import { createDatabase, type Database } from './db/unit-of-work.ts';
 import { DouyinAccessTokens } from './douyin/access-token.ts';
 import { CallBudget, MAX_BACKGROUND_CALLS } from './douyin/call-budget.ts';
@@ -148,6 +148,26 @@ export async function openCore(config: Config, logger: Logger): Promise<Core> {
       await orm.close();
     },
   };
+}
+
+/** One for each request that the HTTP surface lets work at a time, see src/http/middleware/office-limit.ts. */
+const OFFICE_CONNECTIONS = 4;
+
+/** What people at desks read through: connections and patience of its own, so that no report slows a till. */
+export interface Office {
+  readonly officeDb: Database;
+  close(): Promise<void>;
+}
+
+/** @throws when the database cannot be reached */
+export async function openOffice(config: Config, logger: Logger): Promise<Office> {
+  const orm = await openOrm({
+    url: config.database.url.expose(),
+    poolSize: OFFICE_CONNECTIONS,
+    logger,
+    timeouts: OFFICE_TIMEOUTS,
+  });
+  return { officeDb: createDatabase(orm, { policy: settlementPolicyOf(config) }), close: () => orm.close() };
 }
 
 /** @throws when the database or Temporal cannot be reached */

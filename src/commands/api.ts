@@ -1,6 +1,6 @@
 // `api`: serves HTTP, and runs the verifications it accepts on the same connection to Temporal.
 import type { Server } from 'node:http';
-import type { Gateway } from '../deps.ts';
+import { type Gateway, type Office, openOffice } from '../deps.ts';
 import { createApp } from '../http/app.ts';
 import { createHttpServer } from '../http/server.ts';
 import type { Listener } from '../http/surfaces.ts';
@@ -9,7 +9,7 @@ import { checkTemporal } from '../temporal/connection.ts';
 import { startVerifyWorker } from '../temporal/workers.ts';
 import { VERSION } from '../version.ts';
 import { CLOSE_MS, closeServer, openGatewayProcess, serveUntilStopped } from './gateway-process.ts';
-import { type ProcessContext, reportReady } from './process-context.ts';
+import { openPatiently, type ProcessContext, reportReady } from './process-context.ts';
 
 const HEALTH_TIMEOUT_MS = 1500;
 
@@ -21,7 +21,8 @@ export async function run(context: ProcessContext): Promise<void> {
   const worker = await patiently(() =>
     startVerifyWorker(temporal, { workflowBundle, activities, maxInFlight }),
   );
-  const httpDeps = httpDepsOf(gateway, context.stop);
+  const office = await openPatiently('the database', () => openOffice(config, logger), logger, context.stop);
+  const httpDeps = httpDepsOf(gateway, office, context.stop);
   const { host, port, metricsPort, internalListener } = config.http;
   const metricsServer = await serveMetrics(gateway.metrics, host, metricsPort);
   const servers: Server[] = [];
@@ -42,13 +43,15 @@ export async function run(context: ProcessContext): Promise<void> {
     timeoutMs: config.verification.budgetMs + CLOSE_MS,
     run: () => Promise.all(servers.map(closeServer)),
   };
-  await serveUntilStopped(opened, context.stop, [worker], { first: [drainHttp], metricsServer });
+  const closeOffice = { name: 'office', timeoutMs: CLOSE_MS, run: () => office.close() };
+  await serveUntilStopped(opened, context.stop, [worker], { first: [drainHttp, closeOffice], metricsServer });
 }
 
-function httpDepsOf(gateway: Gateway, stop: AbortSignal): Parameters<typeof createApp>[0] {
+function httpDepsOf(gateway: Gateway, office: Office, stop: AbortSignal): Parameters<typeof createApp>[0] {
   const { config } = gateway;
   return {
     ...gateway,
+    officeDb: office.officeDb,
     budgetMs: config.verification.budgetMs,
     maxInFlight: config.verification.maxInFlight,
     internalTrustedCidrs: config.http.internalTrustedCidrs,

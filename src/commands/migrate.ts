@@ -1,6 +1,6 @@
 // `migrate`: brings the database's schema and Temporal's search attributes up to this version. Safe to run again.
 import { loadConfig, type Config } from '../config.ts';
-import { openOrm } from '../db/mikro-orm.config.ts';
+import { MIGRATION_TIMEOUTS, openOrm } from '../db/mikro-orm.config.ts';
 import { createLogger, type Logger } from '../observability/logger.ts';
 import { connectTemporal } from '../temporal/connection.ts';
 import { registerSearchAttributes } from '../temporal/search-attributes.ts';
@@ -12,11 +12,14 @@ export async function run(context: ProcessContext): Promise<void> {
   await migrate(config, logger, context.stop);
 }
 
-/** @throws when a part cannot be reached within a minute, or a migration fails (then nothing of it was applied) */
+/**
+ * @throws when a part cannot be reached within a minute, or a migration fails: nothing of it was applied then (of one
+ *   without a transaction perhaps a part), and those before it were
+ */
 export async function migrate(config: Config, logger: Logger, stop: AbortSignal): Promise<void> {
   const orm = await openPatiently(
     'the database',
-    () => openOrm({ url: config.database.url.expose(), poolSize: 2, logger }),
+    () => openOrm({ url: config.database.url.expose(), poolSize: 2, logger, timeouts: MIGRATION_TIMEOUTS }),
     logger,
     stop,
   );

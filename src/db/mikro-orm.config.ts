@@ -24,16 +24,45 @@ function endHungConnections(pool: pg.Pool): void {
 }
 
 const CONNECT_TIMEOUT_MS = 1500;
-const STATEMENT_TIMEOUT_MS = 10_000;
-const QUERY_TIMEOUT_MS = 12_000;
 const IDLE_TIMEOUT_MS = 60_000;
+
+/** Bounds of one statement, milliseconds; 0 is none. */
+export interface StatementTimeouts {
+  /** PostgreSQL ends it. */
+  readonly statementMs: number;
+  /** The client gives it up: PostgreSQL did not answer at all. */
+  readonly queryMs: number;
+  /** It waits for a lock no longer. */
+  readonly lockMs: number;
+}
+
+/** Somebody with a customer in front waits. */
+const TILL_TIMEOUTS: StatementTimeouts = { statementMs: 10_000, queryMs: 12_000, lockMs: 0 };
+
+/** Somebody at a desk waits. */
+export const OFFICE_TIMEOUTS: StatementTimeouts = { statementMs: 30_000, queryMs: 32_000, lockMs: 0 };
+
+/**
+ * Migrations take as long as they need, an index over years of records too. But one that waits for a lock makes every
+ * till wait that comes after it: it gives up, and the command is run again.
+ */
+export const MIGRATION_TIMEOUTS: StatementTimeouts = { statementMs: 0, queryMs: 0, lockMs: 5000 };
+
+const MIGRATIONS_FOLDER = fileURLToPath(new URL('../../migrations', import.meta.url));
 
 /**
  * @param options.url `postgres://…`
  * @param options.poolSize connections of this process at most
  * @throws when the database cannot be reached
  */
-export async function openOrm(options: { url: string; poolSize: number; logger: Logger }): Promise<MikroORM> {
+export async function openOrm(options: {
+  readonly url: string;
+  readonly poolSize: number;
+  readonly logger: Logger;
+  readonly timeouts?: StatementTimeouts;
+  readonly migrationsFolder?: string;
+}): Promise<MikroORM> {
+  const { timeouts = TILL_TIMEOUTS, migrationsFolder = MIGRATIONS_FOLDER } = options;
   return MikroORM.init(
     defineConfig({
       clientUrl: options.url,
@@ -55,17 +84,19 @@ export async function openOrm(options: { url: string; poolSize: number; logger: 
       pool: { min: 0, max: options.poolSize, idleTimeoutMillis: IDLE_TIMEOUT_MS },
       driverOptions: {
         connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
-        statement_timeout: STATEMENT_TIMEOUT_MS,
-        query_timeout: QUERY_TIMEOUT_MS,
+        statement_timeout: timeouts.statementMs,
+        query_timeout: timeouts.queryMs,
+        lock_timeout: timeouts.lockMs,
         keepAlive: true,
         onPoolCreated: endHungConnections,
       },
       migrations: {
-        path: fileURLToPath(new URL('../../migrations', import.meta.url)),
+        path: migrationsFolder,
         glob: '*.ts',
         tableName: 'schema_migrations',
+        // Each in a transaction of its own, unless it says otherwise: an index is built concurrently outside of one.
         transactional: true,
-        allOrNothing: true,
+        allOrNothing: false,
         snapshot: false,
       },
       discovery: { checkDuplicateFieldNames: true },

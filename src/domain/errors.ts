@@ -295,6 +295,15 @@ export const ERRORS = {
     action: { zh: '无需处理。', en: 'Nothing to do.' },
   },
 
+  'report.too_many_running': {
+    kind: 'rate_limited',
+    zh: '正在进行的报表与查询太多，请稍后再试',
+    en: 'Too many reports and queries are running; try again shortly',
+    action: {
+      zh: '按 Retry-After 等待；等别的导出结束，或缩小时间范围。',
+      en: 'Wait as Retry-After says until others have ended, or ask for a shorter range.',
+    },
+  },
   'report.too_many_groups': {
     kind: 'invalid_input',
     zh: '分组过多，请缩短时间范围、减少分组或加筛选条件',

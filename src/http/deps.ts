@@ -8,6 +8,8 @@ import type { AppRateLimiter, CodeGuessingGuard } from '../services/rate-limits.
 import type { VerifyCouponDeps } from '../services/verify-coupon.ts';
 
 export interface HttpDeps extends VerifyCouponDeps, AuthenticateAppDeps {
+  /** For what people read: its pool is not the tills'. */
+  readonly officeDb: HttpDeps['db'];
   readonly metrics: Metrics;
   readonly douyin: Douyin;
   readonly shortLinks: ShortLinks;

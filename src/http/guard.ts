@@ -8,7 +8,7 @@ import type { Answer, DataAnswer } from './answer.ts';
 import type { RouteDeps } from './deps.ts';
 import { DEFAULT_RETRY_AFTER_SECONDS } from './error-response.ts';
 import { invalidRequest, parsePart, readQuery } from './invalid-request.ts';
-import { isJsonContentType } from './json-content-type.ts';
+import { isJsonContent } from './json-content-type.ts';
 import { stringifyJson } from './raw-json.ts';
 import type { HttpContext, HttpMiddleware } from './request-state.ts';
 import type { Route, RouteRequest, Surface } from './route.ts';
@@ -25,7 +25,7 @@ export function guard(deps: RouteDeps, route: Route): HttpMiddleware {
 
 function readRequest(route: Route, ctx: HttpContext): RouteRequest<Surface, unknown, unknown, unknown> {
   const { language } = ctx.state;
-  const body = route.body ? readJsonBody(ctx) : undefined;
+  const body = route.body ? readBody(route, ctx) : undefined;
   const params = parsePart('path', route.params ?? NOTHING, readParams(ctx), language);
   const querySchema = route.query ?? NOTHING;
   const knownNames = new Set(querySchema instanceof z.ZodObject ? Object.keys(querySchema.shape) : []);
@@ -56,14 +56,15 @@ function callerOf(
   return caller;
 }
 
-function readJsonBody(ctx: HttpContext): unknown {
+/** The internal surface's was parsed on its way here, see middleware/json-body.ts. */
+function readBody(route: Route, ctx: HttpContext): unknown {
+  return route.surface === 'internal' ? ctx.request.body : parseRawBody(ctx);
+}
+
+function parseRawBody(ctx: HttpContext): unknown {
   const { rawBody } = ctx.state;
-  if (rawBody.length === 0) return undefined;
-  const encoding = ctx.get('Content-Encoding');
-  const isPlain = encoding === '' || encoding.toLowerCase() === 'identity';
-  if (!isPlain || !isJsonContentType(ctx.get('Content-Type'))) {
-    throw new AppError('request.unsupported_media_type');
-  }
+  if (rawBody === undefined || rawBody.length === 0) return undefined;
+  if (!isJsonContent(ctx)) throw new AppError('request.unsupported_media_type');
   try {
     return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(rawBody)) as unknown;
   } catch {

@@ -20,6 +20,7 @@ const ERRORS_BY_SURFACE: Readonly<Record<Surface, readonly ErrorCode[]>> = {
     'auth.nonce_reused',
     'app.disabled',
     'rate.limited',
+    'gateway.busy',
     'gateway.database_unavailable',
     'gateway.stopping',
   ],
@@ -33,12 +34,7 @@ const ERRORS_BY_SURFACE: Readonly<Record<Surface, readonly ErrorCode[]>> = {
   ],
   public: [],
 };
-const ERRORS_OF_ALL: readonly ErrorCode[] = [
-  'request.invalid',
-  'request.unreadable',
-  'request.too_large',
-  'internal.unexpected',
-];
+const ERRORS_OF_ALL: readonly ErrorCode[] = ['request.invalid', 'request.unreadable', 'internal.unexpected'];
 const ERRORS_OF_BODIES: readonly ErrorCode[] = ['request.malformed_json', 'request.unsupported_media_type'];
 
 const SECURITY_BY_SURFACE: Readonly<Record<Surface, readonly Record<string, string[]>[]>> = {
@@ -101,7 +97,9 @@ export function readExamples(operationId: string): OperationExamples | null {
 export function errorCodesByStatus(route: Route): ReadonlyMap<number, readonly ErrorCode[]> {
   const codes = new Set<ErrorCode>([
     ...ERRORS_OF_ALL,
+    ...(route.surface === 'open' || route.body ? ['request.too_large' as const] : []),
     ...(route.body ? ERRORS_OF_BODIES : []),
+    ...(route.surface === 'internal' && route.method === 'GET' ? ['report.too_many_running' as const] : []),
     ...ERRORS_BY_SURFACE[route.surface],
     ...route.errorCodes,
   ]);

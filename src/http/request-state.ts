@@ -6,8 +6,8 @@ import type { AuthenticatedApp } from '../services/authenticate-app.ts';
 export interface RequestState {
   requestId: string;
   language: Language;
-  /** The body's exact bytes; empty when there is none. */
-  rawBody: Buffer;
+  /** The open surface's: the body's exact bytes; empty when there is none. */
+  rawBody?: Buffer;
   /** The matched route's path pattern: the path itself may hold a token. */
   routePattern?: string;
   /** The internal surface was entered from a trusted network. */

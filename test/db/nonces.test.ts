@@ -1,13 +1,14 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { createDatabase, type Database } from '../../src/db/unit-of-work.ts';
 import { rowsOf } from '../../src/db/statement.ts';
+import { TEST_POLICY } from '../support/policy.ts';
 import { openTestOrm } from '../support/test-orm.ts';
 
 let test: Awaited<ReturnType<typeof openTestOrm>>;
 let db: Database;
 beforeAll(async () => {
   test = await openTestOrm();
-  db = createDatabase(test.orm);
+  db = createDatabase(test.orm, { policy: TEST_POLICY });
 }, 60_000);
 afterAll(() => test.close());
 

@@ -54,7 +54,7 @@ describe('GET /openapi.json', () => {
   });
 
   it('has every mounted route, and no other', () => {
-    const app = createApp({ ...harness.gateway, ...minimal() });
+    const app = createApp({ ...harness.gateway, officeDb: harness.office.officeDb, ...minimal() });
     const dispatch = app.middleware.find((middleware) => 'router' in middleware) as unknown as {
       router: Router;
     };

@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { NativeConnection } from '@temporalio/worker';
 import { type Config, loadConfig } from '../../src/config.ts';
 import { migrate } from '../../src/commands/migrate.ts';
-import { type Gateway, openGateway } from '../../src/deps.ts';
+import { type Gateway, type Office, openGateway, openOffice } from '../../src/deps.ts';
 import type { VerifierApp } from '../../src/domain/verifier-app.ts';
 import { createLogger, type Logger } from '../../src/observability/logger.ts';
 import { createVerifierApp } from '../../src/services/create-verifier-app.ts';
@@ -24,6 +24,7 @@ const NAMESPACE_RETENTION_S = 86_400;
 export interface Harness {
   readonly config: Config;
   readonly gateway: Gateway;
+  readonly office: Office;
   readonly simulator: Simulator;
   readonly app: VerifierApp;
   readonly secret: string;
@@ -77,6 +78,7 @@ export async function startHarness(options: HarnessOptions = {}): Promise<Harnes
   installRuntimeOnce(logger);
   await migrate(config, logger, new AbortController().signal);
   const gateway = await openGateway(config, logger);
+  const office = await openOffice(config, logger);
   const workers: RunningWorker[] = [];
   const wanted = options.workers ?? ['verify', 'background'];
   if (wanted.length > 0) {
@@ -93,13 +95,14 @@ export async function startHarness(options: HarnessOptions = {}): Promise<Harnes
   return {
     config,
     gateway,
+    office,
     simulator,
     app,
     secret,
     env,
     async close() {
       await Promise.all(workers.map((worker) => worker.stop()));
-      await gateway.close();
+      await Promise.all([gateway.close(), office.close()]);
       await simulator.close();
       await database.drop();
     },

@@ -41,6 +41,7 @@ export async function serveHttp(
   const { gateway, config } = harness;
   const deps: HttpDeps = {
     ...gateway,
+    officeDb: overrides.db ?? harness.office.officeDb,
     budgetMs: config.verification.budgetMs,
     maxInFlight: config.verification.maxInFlight,
     internalTrustedCidrs: config.http.internalTrustedCidrs,

@@ -1,6 +1,6 @@
 // Refuses verifications past the limit at once, before any work is done for them: under overload, tasks that pass their
 // time-outs would be done twice. The limit is what is configured, or less while this machine cannot carry that much.
-// It stands behind the reading of the body: else senders that take their time would hold every place.
+// A place is taken after authentication: who is nobody holds none. Who comes when all are taken is refused before that.
 import { AppError } from '../../domain/errors.ts';
 import type { HttpMiddleware } from '../request-state.ts';
 
@@ -45,13 +45,15 @@ export class InFlightLimit {
     this.#tell();
   }
 
+  /** Refuses before anything was done for the request; takes no place. */
+  readonly refuseWhenFull: HttpMiddleware = async (_ctx, next) => {
+    this.#requirePlace();
+    await next();
+  };
+
+  /** Takes a place until the request is answered. */
   readonly middleware: HttpMiddleware = async (_ctx, next) => {
-    // A burst after a pause finds the whole limit again.
-    if (this.#nowMs() - this.#shrunkAtMs > CALM_MS) this.#limit = this.#options.max;
-    if (this.#inFlight >= this.limit) {
-      this.#options.onRefusal?.();
-      throw new AppError('gateway.busy');
-    }
+    this.#requirePlace();
     this.#inFlight += 1;
     this.#tell();
     try {
@@ -83,6 +85,14 @@ export class InFlightLimit {
 
   get limit(): number {
     return Math.floor(this.#limit);
+  }
+
+  #requirePlace(): void {
+    // A burst after a pause finds the whole limit again.
+    if (this.#nowMs() - this.#shrunkAtMs > CALM_MS) this.#limit = this.#options.max;
+    if (this.#inFlight < this.limit) return;
+    this.#options.onRefusal?.();
+    throw new AppError('gateway.busy');
   }
 
   #tell(): void {

@@ -4,8 +4,10 @@ import { AppError } from '../../domain/errors.ts';
 import type { AppAuthenticator, SignedRequest } from '../../services/authenticate-app.ts';
 import type { AppRateLimiter } from '../../services/rate-limits.ts';
 import type { AppUseRecorder } from '../../services/record-app-use.ts';
+import type { Admission } from './admission.ts';
 import type { HttpContext, HttpMiddleware } from '../request-state.ts';
 
+const NO_BODY = Buffer.alloc(0);
 const HEADERS = ['X-Client-Key', 'X-Timestamp', 'X-Nonce', 'X-Signature'] as const;
 
 /**
@@ -17,12 +19,14 @@ export function openAuth(
     readonly authenticator: AppAuthenticator;
     readonly recorder: AppUseRecorder;
     readonly rateLimiter: AppRateLimiter;
+    readonly admission: Admission;
   },
   options: { readonly takesNonce: boolean },
 ): HttpMiddleware {
-  const { authenticator, recorder, rateLimiter } = parts;
+  const { authenticator, recorder, rateLimiter, admission } = parts;
   return async (ctx, next) => {
-    const { app, nonce } = await authenticator.authenticate(readSignedRequest(ctx));
+    const signed = readSignedRequest(ctx);
+    const { app, nonce } = await admission.run(() => authenticator.authenticate(signed));
     let isNonceTaken = false;
     ctx.state.open = {
       app,
@@ -67,6 +71,6 @@ function readSignedRequest(ctx: HttpContext): SignedRequest {
     signature: signature ?? '',
     method: ctx.method,
     requestTarget: ctx.req.url ?? '',
-    body: ctx.state.rawBody,
+    body: ctx.state.rawBody ?? NO_BODY,
   };
 }

@@ -1,4 +1,5 @@
-// Reads the body's exact bytes, for the signature covers them. Parsing comes after authentication, in guard.ts.
+// Reads the body's exact bytes, for the open surface's signature covers them. Parsing comes after authentication, in
+// guard.ts.
 import { AppError } from '../../domain/errors.ts';
 import type { HttpContext, HttpMiddleware } from '../request-state.ts';
 
@@ -7,13 +8,34 @@ export const MAX_BODY_BYTES = 64 * 1024;
 /** The rest of a body that is refused is read and thrown away up to here; past it the connection is closed. */
 const MAX_DISCARDED_BYTES = 1024 * 1024;
 
-export function rawBody(): HttpMiddleware {
+/**
+ * Of bodies that are being read at the same time. A till's arrives in one piece; whoever sends slowly, before anybody
+ * knows who it is, holds memory. So past this number the one that takes longest is cut off, never a new one refused.
+ */
+const MAX_BODIES = 512;
+
+export function rawBody(maxBodies = MAX_BODIES): HttpMiddleware {
+  const reading = new Set<HttpContext['req']>();
   return async (ctx, next) => {
-    const declaredBytes = Number(ctx.get('Content-Length') || 0);
-    if (declaredBytes > MAX_BODY_BYTES) throw tooLarge(ctx, declaredBytes);
-    ctx.state.rawBody = await readBody(ctx);
+    requireDeclaredLength(ctx);
+    reading.add(ctx.req);
+    if (reading.size > maxBodies) {
+      const [longest] = reading;
+      longest?.destroy();
+    }
+    try {
+      ctx.state.rawBody = await readBody(ctx);
+    } finally {
+      reading.delete(ctx.req);
+    }
     await next();
   };
+}
+
+/** @throws AppError `request.too_large` for a body that says so itself */
+export function requireDeclaredLength(ctx: HttpContext): void {
+  const declaredBytes = Number(ctx.get('Content-Length') || 0);
+  if (declaredBytes > MAX_BODY_BYTES) throw tooLarge(ctx, declaredBytes);
 }
 
 async function readBody(ctx: HttpContext): Promise<Buffer> {
@@ -33,7 +55,8 @@ async function readBody(ctx: HttpContext): Promise<Buffer> {
   return Buffer.concat(chunks);
 }
 
-function tooLarge(ctx: HttpContext, bytes: number): AppError {
+/** @param bytes as far as they are known */
+export function tooLarge(ctx: Pick<HttpContext, 'set'>, bytes: number): AppError {
   if (bytes > MAX_DISCARDED_BYTES) ctx.set('Connection', 'close');
   return new AppError('request.too_large');
 }

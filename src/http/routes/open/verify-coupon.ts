@@ -56,6 +56,7 @@ function watchStarts(runner: VerificationRunner): {
   let hasStarted = false;
   return {
     runner: {
+      ...runner,
       start: (input, timeoutMs) => {
         hasStarted = true;
         return runner.start(input, timeoutMs);
