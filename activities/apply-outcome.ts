@@ -1,4 +1,5 @@
 // Stores what Douyin said to one counted verify.
+import { NO_PRICE } from '../src/domain/amounts.ts';
 import { ALREADY_VERIFIED } from '../src/domain/douyin-codes.ts';
 import { AppError } from '../src/domain/errors.ts';
 import type { OutcomeNote } from '../src/domain/outcome-notes.ts';
@@ -106,6 +107,7 @@ function redemptionOf(counted: Verification, item: VerifiedItem, douyinNow: Date
     productId: item.productId,
     verifyTime: item.verifyTime ?? douyinNow,
     recordsCount: (counted.timesUsedBefore ?? 0) + 1,
+    price: item.amount ?? NO_PRICE,
   };
 }
 

@@ -1,4 +1,5 @@
 // Asks Douyin's reads (certificate get, verify records) what became of a verify, and stores what they prove.
+import { NO_PRICE } from '../src/domain/amounts.ts';
 import type { CertificateUse, ShownCertificate } from '../src/domain/coupon.ts';
 import { AppError } from '../src/domain/errors.ts';
 import type { OutcomeNote } from '../src/domain/outcome-notes.ts';
@@ -51,6 +52,7 @@ export async function decideByLookUp(run: VerificationRun, row: Verification): P
           productId: '',
           verifyTime: verdict.use.verifyTime,
           recordsCount: (row.timesUsedBefore ?? 0) + 1,
+          price: NO_PRICE,
         },
       });
     case 'refused': {

@@ -1,5 +1,6 @@
 // Prepares a coupon at Douyin and stores Douyin's token and the coupon to verify. Consumes nothing.
 import { setTimeout as delay } from 'node:timers/promises';
+import { priceOfPrepared } from '../src/domain/amounts.ts';
 import {
   type Certificate,
   isSupportedKind,
@@ -219,7 +220,7 @@ function toPreparedCoupon(certificate: Certificate): PreparedCoupon {
     skuId: certificate.skuId,
     skuName: certificate.skuTitle,
     sourceOrderId: certificate.sourceOrderId,
-    payAmountFen: certificate.payAmountFen,
+    price: priceOfPrepared(certificate),
     isTimesCard: certificate.kind === 'times_card',
     timesUsedBefore: certificate.timesUsed,
   };

@@ -25,12 +25,13 @@ export interface RedeemedUse {
   readonly isTimesCard: boolean;
 }
 
-const NOTHING: Price = { payFen: null, originalFen: null };
+/** Nothing is told. */
+export const NO_PRICE: Price = { payFen: null, originalFen: null };
 
 /** What the coupon costs, as prepare lists it. A times card's is that of all its uses, and so says nothing of one. */
 export function priceOfPrepared(certificate: Certificate): Price {
   return isTimesCard(certificate)
-    ? NOTHING
+    ? NO_PRICE
     : { payFen: certificate.payAmountFen, originalFen: certificate.originalAmountFen };
 }
 
@@ -84,7 +85,7 @@ function isTimesCard(certificate: Certificate): boolean {
 function priceOfUse({ verifyId }: RedeemedUse, certificate: Certificate): Price {
   const uses = [...certificate.uses, ...(certificate.lastUse ? [certificate.lastUse] : [])];
   const serialNumber = uses.find((use) => use.verifyId === verifyId && verifyId !== '')?.serialNumber ?? null;
-  return certificate.serialAmounts.find((serial) => serial.serialNumber === serialNumber) ?? NOTHING;
+  return certificate.serialAmounts.find((serial) => serial.serialNumber === serialNumber) ?? NO_PRICE;
 }
 
 function shareOf(certificateId: string, order: OrderDetails) {

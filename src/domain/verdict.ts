@@ -1,4 +1,5 @@
 // What may end a verification, and what each end tells: the only way to a verdict. By whom it was decided is part of it.
+import type { Price } from './amounts.ts';
 import type { CouponStatus } from './coupon.ts';
 import type { DecidedReason, EndReasonDetail, NotAttemptedReason } from './outcome-notes.ts';
 import type { SeenSends, TransitionName } from './verification.ts';
@@ -14,6 +15,8 @@ export interface Redemption {
   readonly verifyTime: Date | null;
   /** Which use of the coupon this is, from 1. */
   readonly recordsCount: number;
+  /** What this very use cost, as the verify itself told it. */
+  readonly price: Price;
 }
 
 /** What prepare told about the coupon. */
@@ -27,8 +30,8 @@ export interface PreparedCoupon {
   readonly skuId: string;
   readonly skuName: string;
   readonly sourceOrderId: string;
-  /** This coupon's own share of the order, fen; null where Douyin does not tell. */
-  readonly payAmountFen: number | null;
+  /** The coupon's own; of a times card nothing, for it is that of all its uses. */
+  readonly price: Price;
   readonly isTimesCard: boolean;
   readonly timesUsedBefore: number | null;
 }

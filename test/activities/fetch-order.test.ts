@@ -190,6 +190,44 @@ describe('fetchOrder', () => {
     });
   });
 
+  describe('before it, amounts', () => {
+    it('are what prepare told of the coupon', async () => {
+      const order = bench.state.createOrder(ONE);
+      expect(amountsOf(await redeem(order.coupons[0]!.code))).toEqual({
+        payAmount: 7900,
+        receiptAmount: 0,
+        discountAmount: 2000,
+        isAmountKnown: true,
+      });
+    });
+
+    it('of a times card are what the verify told of the very use', async () => {
+      const order = bench.state.createOrder({
+        kind: 'times_card',
+        timesCount: 2,
+        payAmountFen: 30_000,
+        originalAmountFen: 36_000,
+        serialPayAmountsFen: [14_000, 16_000],
+      });
+      const { code } = order.coupons[0]!;
+      const uses = [await redeem(code), await redeem(code)];
+      expect(uses.map(amountsOf)).toEqual([
+        { payAmount: 14_000, receiptAmount: 0, discountAmount: 4000, isAmountKnown: true },
+        { payAmount: 16_000, receiptAmount: 0, discountAmount: 2000, isAmountKnown: true },
+      ]);
+    });
+
+    it('are not known where nobody told, nor before a card is verified', async () => {
+      const nothing = { payAmount: 0, receiptAmount: 0, discountAmount: 0, isAmountKnown: false };
+      const card = bench.state.createOrder({ kind: 'times_card', payAmountFen: 30_000 });
+      const key = await bench.prepared({ requestValue: card.coupons[0]!.code });
+      expect(amountsOf(await bench.row(key))).toEqual(nothing);
+      bench.state.changeSettings({ certificateAmount: 'absent' });
+      const order = bench.state.createOrder(ONE);
+      expect(amountsOf(await redeem(order.coupons[0]!.code))).toEqual(nothing);
+    });
+  });
+
   describe('a try that does not complete', () => {
     it('stores what it got, says why, and does not undo what an earlier one got', async () => {
       const order = bench.state.createOrder(ONE);

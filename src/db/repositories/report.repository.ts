@@ -22,7 +22,7 @@ export interface VerificationCursor {
 export const SUMMARY_KEYS = ['day', 'poi', 'app', 'status'] as const;
 export type SummaryKey = (typeof SUMMARY_KEYS)[number];
 
-/** Counts and amounts (fen, over successes) of one group; the keys grouped by are there, the others absent. */
+/** Counts and amounts (fen, over successes that were not undone) of one group; the keys grouped by are there, the others absent. */
 export interface SummaryRow {
   readonly day?: string;
   readonly poiId?: string;
@@ -33,7 +33,9 @@ export interface SummaryRow {
   readonly successCount: number;
   readonly failedCount: number;
   readonly processingCount: number;
-  /** Successes that are not in `payAmountFen`, because what they cost is not known, or not yet. */
+  /** Successes that were undone. */
+  readonly cancelledCount: number;
+  /** Successes, not undone, that are not in `payAmountFen`, because what they cost is not known, or not yet. */
   readonly amountMissingCount: number;
   readonly payAmountFen: number;
   readonly receiptAmountFen: number;
@@ -65,6 +67,8 @@ const SUMMARY_COLUMNS: Readonly<Record<SummaryKey, readonly string[]>> = {
   status: ['v.verify_status'],
 };
 
+/** Redeemed, and not undone since. */
+const IS_REDEEMED = `v.verify_status = 'success' and v.cancel_status <> 'cancelled'`;
 /** As `knownAmounts` in src/domain/amounts.ts decides, for rows of an earlier release too. */
 const IS_AMOUNT_KNOWN = `coalesce(v.is_amount_known, v.pay_amount > 0 and not v.is_times_card)`;
 
@@ -129,10 +133,11 @@ export class ReportRepository {
          count(*) filter (where v.verify_status = 'success') as success_count,
          count(*) filter (where v.verify_status = 'failed') as failed_count,
          count(*) filter (where v.verify_status = 'processing') as processing_count,
-         count(*) filter (where v.verify_status = 'success' and not ${IS_AMOUNT_KNOWN}) as amount_missing_count,
-         coalesce(sum(v.pay_amount) filter (where v.verify_status = 'success' and ${IS_AMOUNT_KNOWN}), 0) as pay_amount,
-         coalesce(sum(v.receipt_amount) filter (where v.verify_status = 'success'), 0) as receipt_amount,
-         coalesce(sum(v.discount_amount) filter (where v.verify_status = 'success'), 0) as discount_amount
+         count(*) filter (where v.cancel_status = 'cancelled') as cancelled_count,
+         count(*) filter (where ${IS_REDEEMED} and not ${IS_AMOUNT_KNOWN}) as amount_missing_count,
+         coalesce(sum(v.pay_amount) filter (where ${IS_REDEEMED} and ${IS_AMOUNT_KNOWN}), 0) as pay_amount,
+         coalesce(sum(v.receipt_amount) filter (where ${IS_REDEEMED}), 0) as receipt_amount,
+         coalesce(sum(v.discount_amount) filter (where ${IS_REDEEMED}), 0) as discount_amount
        from verifications v join apps a on a.id = v.app_id
        where ${where.sql} group by ${positions} order by ${positions} limit ?`,
       [...(keys.includes('day') ? [options.timeZone] : []), ...where.parameters, options.limit],
@@ -219,6 +224,7 @@ function summaryRowOf(row: Record<string, unknown>): SummaryRow {
     successCount: Number(row['success_count']),
     failedCount: Number(row['failed_count']),
     processingCount: Number(row['processing_count']),
+    cancelledCount: Number(row['cancelled_count']),
     amountMissingCount: Number(row['amount_missing_count']),
     payAmountFen: Number(row['pay_amount']),
     receiptAmountFen: Number(row['receipt_amount']),

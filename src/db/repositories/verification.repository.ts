@@ -3,6 +3,7 @@
 // nothing. Times and ages are the database's. Reports are elsewhere.
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { type RawBuilder, sql } from 'kysely';
+import { discountOf, type Price } from '../../domain/amounts.ts';
 import { ALREADY_VERIFIED } from '../../domain/douyin-codes.ts';
 import type { VerifyMode } from '../../domain/coupon.ts';
 import type { OutcomeNote } from '../../domain/outcome-notes.ts';
@@ -635,7 +636,7 @@ function couponValues(coupon: PreparedCoupon): Values {
     skuId: coupon.skuId,
     skuName: coupon.skuName,
     sourceOrderId: coupon.sourceOrderId,
-    payAmount: coupon.payAmountFen ?? 0,
+    ...priceValues(coupon.price),
     isTimesCard: coupon.isTimesCard,
     timesUsedBefore: coupon.timesUsedBefore,
   };
@@ -651,6 +652,16 @@ function redemptionValues(
     originCode: redemption.originCode || row.originCode,
     productId: redemption.productId || row.productId,
     verifyRecordsCount: redemption.recordsCount,
+    // Where the verify tells none, what prepare told stays.
+    ...(redemption.price.payFen === null ? {} : priceValues(redemption.price)),
+  };
+}
+
+function priceValues(price: Price): Values {
+  return {
+    payAmount: price.payFen ?? 0,
+    isAmountKnown: price.payFen !== null,
+    discountAmount: discountOf(price) ?? 0,
   };
 }
 

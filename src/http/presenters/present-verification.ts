@@ -52,9 +52,21 @@ export const verificationViewSchema = z
     source_order_id: doc(z.string(), '来源订单编号', 'source order id'),
     ext_order_id: doc(z.string(), '外部订单编号', 'external order id'),
     order_status: doc(z.int(), '抖音订单状态，原值', 'Douyin’s order status, as sent'),
-    pay_amount: doc(fen(), '用户实付，分', 'paid by the customer, fen'),
-    receipt_amount: doc(fen(), '商家实收，分', 'received by the merchant, fen'),
-    discount_amount: doc(fen(), '优惠，分', 'discount, fen'),
+    pay_amount: doc(
+      fen(),
+      '本券（次卡为本次）用户实付，分；未知为 0',
+      'paid for this coupon, of a times card for this use, fen; 0 where it is not known',
+    ),
+    receipt_amount: doc(
+      fen(),
+      '本券商家实收，分；未知为 0',
+      'received by the merchant for this coupon, fen; 0 where it is not known',
+    ),
+    discount_amount: doc(
+      fen(),
+      '本券（次卡为本次）优惠，分；未知为 0',
+      'discount of this coupon, of a times card of this use, fen; 0 where it is not known',
+    ),
     enrichment_status: doc(
       z.enum(['pending', 'success', 'stuck', 'skipped']),
       '订单数据补全：pending 进行中，stuck 待人工，skipped 不需要',

@@ -137,7 +137,7 @@ describe('GET /v1/internal/reports/verifications/summary', () => {
       ]);
     });
 
-    it('counts the successes whose amount is not known, and leaves their amount out', async () => {
+    it('leaves out what was undone, and counts the successes whose amount is not known', async () => {
       const at = '2025-06-01T01:00:00Z';
       const row = (token: string, more: object) =>
         insertRow(harness, first.id, token, at, { poi_id: 'P9', ...more });
@@ -158,6 +158,10 @@ describe('GET /v1/internal/reports/verifications/summary', () => {
         discount_amount: 0,
         is_amount_known: null,
       });
+      const cancelled = { cancel_status: 'cancelled', cancelled_at: at };
+      await row('cancelled', { ...amounts(1000), is_amount_known: true, ...cancelled });
+      await row('cancelled-unknown', { ...amounts(1000), is_amount_known: false, ...cancelled });
+      await row('not-cancelled', { ...amounts(10_000), is_amount_known: true, cancel_status: 'refused' });
       await row('before-card', {
         pay_amount: 3000,
         receipt_amount: 0,
@@ -168,15 +172,15 @@ describe('GET /v1/internal/reports/verifications/summary', () => {
       expect(await rowsOf('start_time=2025-06-01&end_time=2025-06-01&group_by=poi')).toEqual([
         {
           poi_id: 'P9',
-          total_count: 7,
-          success_count: 6,
+          total_count: 10,
+          success_count: 9,
           failed_count: 1,
           processing_count: 0,
-          cancelled_count: 0,
+          cancelled_count: 2,
           amount_missing_count: 3,
-          pay_amount: 303,
-          receipt_amount: 222,
-          discount_amount: 111,
+          pay_amount: 30_303,
+          receipt_amount: 20_222,
+          discount_amount: 10_111,
         },
       ]);
     });

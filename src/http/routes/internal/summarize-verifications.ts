@@ -95,8 +95,8 @@ export const summarizeVerificationsRoute = defineRoute({
   tag: 'reports',
   summary: { zh: '核销汇总', en: 'Summary of verifications' },
   description: {
-    zh: '按 `group_by`（day、poi、app、status 的逗号列表，默认 day）分组计数；金额（分）只计成功的，金额未知的另计。时间范围最多 366 天，天按报表时区。',
-    en: 'Counts by `group_by` (a comma list of day, poi, app, status; day by default); amounts (fen) over successes, those of unknown amount counted apart. At most 366 days, a day being one in the reports’ time zone.',
+    zh: '按 `group_by`（day、poi、app、status 的逗号列表，默认 day）分组计数；金额（分）只计成功且未撤销的，金额未知的另计。时间范围最多 366 天，天按报表时区。',
+    en: 'Counts by `group_by` (a comma list of day, poi, app, status; day by default); amounts (fen) over successes that were not undone, those of unknown amount counted apart. At most 366 days, a day being one in the reports’ time zone.',
   },
   query: z.object({
     start_time: reportFields.start_time(),
@@ -144,8 +144,7 @@ function presentSummaryRow(row: SummaryRow): SummaryView {
     success_count: row.successCount,
     failed_count: row.failedCount,
     processing_count: row.processingCount,
-    // Nothing can be undone yet.
-    cancelled_count: 0,
+    cancelled_count: row.cancelledCount,
     amount_missing_count: row.amountMissingCount,
     pay_amount: row.payAmountFen,
     receipt_amount: row.receiptAmountFen,
