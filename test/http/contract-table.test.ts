@@ -45,7 +45,11 @@ const GIVEN_VIEW_FIELDS =
   'id, app_id, app_name, poi_id, verify_status, error_code, error_description, certificate_id, encrypted_code, origin_code, coupon_status, product_id, product_name, sku_id, sku_name, verify_records_count, verify_id, order_id, source_order_id, ext_order_id, order_status, pay_amount, receipt_amount, discount_amount, enrichment_status, enrichment_retry_count, douyin_response, expire_time, verify_time, create_order_time, pay_time, created_at, updated_at'.split(
     ', ',
   );
-const VIEW_FIELDS = [...GIVEN_VIEW_FIELDS, 'verify_token', 'operator_id', 'device_id', 'note', 'advice'];
+const VIEW_FIELDS = [
+  ...GIVEN_VIEW_FIELDS,
+  ...['verify_token', 'operator_id', 'device_id', 'note', 'advice'],
+  ...['item_no', 'item_count', 'cancel_status', 'cancelled_at', 'cancellable_until', 'reason'],
+];
 const GIVEN_APP_FIELDS =
   'id, created_at, updated_at, name, code, description, client_key, status, allow_token_read, last_used_at'.split(
     ', ',
@@ -1508,7 +1512,13 @@ table('§3, §5 one verification and its decision', [
     what: 'an operator decides an undecided one',
     send: async () => {
       const { id } = viewOf(await verifyWith('code', NEVER_KNOWN));
-      return change('POST', `${VERIFICATIONS}/${id}/resolve`, decision);
+      // Refused until no send can have an effect any more.
+      let reply = await change('POST', `${VERIFICATIONS}/${id}/resolve`, decision);
+      await eventually(async () => {
+        if (reply.status === 409) reply = await change('POST', `${VERIFICATIONS}/${id}/resolve`, decision);
+        return reply.status !== 409;
+      });
+      return reply;
     },
     status: 200,
     body: { data: { verify_status: 'failed' } },

@@ -103,7 +103,7 @@ describe('GET /openapi.json', () => {
   it('pins the published fields and their order', () => {
     const fieldsOf = (name: string) => Object.keys(document.components.schemas[name]?.properties ?? {});
     expect(fieldsOf('VerificationView')).toEqual(
-      'id app_id app_name poi_id verify_status error_code error_description certificate_id encrypted_code origin_code coupon_status product_id product_name sku_id sku_name verify_records_count verify_id order_id source_order_id ext_order_id order_status pay_amount receipt_amount discount_amount enrichment_status enrichment_retry_count douyin_response expire_time verify_time create_order_time pay_time created_at updated_at verify_token operator_id device_id note advice'.split(
+      'id app_id app_name poi_id verify_status error_code error_description certificate_id encrypted_code origin_code coupon_status product_id product_name sku_id sku_name verify_records_count verify_id order_id source_order_id ext_order_id order_status pay_amount receipt_amount discount_amount enrichment_status enrichment_retry_count douyin_response expire_time verify_time create_order_time pay_time created_at updated_at verify_token operator_id device_id note advice item_no item_count cancel_status cancelled_at cancellable_until reason'.split(
         ' ',
       ),
     );

@@ -116,7 +116,10 @@ describe('POST /v1/internal/verifications/{id}/resolve', () => {
     it('takes an operator’s word, finally and audited', async () => {
       const id = await undecided();
       const decision = { verify_status: 'failed', note: '来客后台显示未核销' };
-      const reply = await resolve(id, decision, { 'X-XTJ-UID': 'ops-7', 'X-Request-Id': 'resolve-7' });
+      const decide = () => resolve(id, decision, { 'X-XTJ-UID': 'ops-7', 'X-Request-Id': 'resolve-7' });
+      // Refused until the last send can have no effect any more; the first refusal ends the repeats.
+      let reply = await decide();
+      await eventually(async () => reply.status !== 409 || (reply = await decide()).status !== 409);
       expect(reply.status).toBe(200);
       expect(reply.json()).toMatchObject({ data: { id, verify_status: 'failed' } });
       expect(await detailOf(id)).toMatchObject({ step: 'settled', verify_status: 'failed' });
@@ -175,6 +178,21 @@ describe('POST /v1/internal/verifications/{id}/resolve', () => {
   });
 
   describe('409', () => {
+    it('says when to decide that it failed while a send may be under way, and stops the repeats', async () => {
+      const id = await undecided();
+      await harness.gateway.orm.em
+        .fork()
+        .execute('update verifications set last_sent_at = now() where id = ?', [id]);
+      const reply = await resolve(id, { verify_status: 'failed', note: '来客后台显示未核销' });
+      expect(errorOf(reply)).toMatchObject({
+        status: 409,
+        code: 'verification.send_in_flight',
+        details: { retry_after_seconds: expect.any(Number) },
+      });
+      expect(Number(reply.headers['retry-after'])).toBeGreaterThanOrEqual(1);
+      expect(await detailOf(id)).toMatchObject({ verify_status: 'processing', are_sends_stopped: true });
+    });
+
     it('leaves a settled verification alone', async () => {
       const { id } = await verify(harness.simulator.state.createOrder());
       expect(errorOf(await resolve(id, { verify_status: 'failed', note: 'x' })).code).toBe(

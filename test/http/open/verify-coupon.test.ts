@@ -19,7 +19,7 @@ const otherPoiId = SIMULATOR_DEFAULTS.stores[1].poiId;
 
 /** The published fields in the published order, then the gateway's own. */
 const VIEW_FIELDS =
-  'id app_id app_name poi_id verify_status error_code error_description certificate_id encrypted_code origin_code coupon_status product_id product_name sku_id sku_name verify_records_count verify_id order_id source_order_id ext_order_id order_status pay_amount receipt_amount discount_amount enrichment_status enrichment_retry_count douyin_response expire_time verify_time create_order_time pay_time created_at updated_at verify_token operator_id device_id note advice'.split(
+  'id app_id app_name poi_id verify_status error_code error_description certificate_id encrypted_code origin_code coupon_status product_id product_name sku_id sku_name verify_records_count verify_id order_id source_order_id ext_order_id order_status pay_amount receipt_amount discount_amount enrichment_status enrichment_retry_count douyin_response expire_time verify_time create_order_time pay_time created_at updated_at verify_token operator_id device_id note advice item_no item_count cancel_status cancelled_at cancellable_until reason'.split(
     ' ',
   );
 
@@ -28,7 +28,7 @@ let server: HttpGateway;
 let app: Awaited<ReturnType<typeof createClientApp>>;
 
 beforeAll(async () => {
-  harness = await startHarness({ env: { VERIFY_BUDGET_MS: '3000' } });
+  harness = await startHarness();
   server = await serveHttp(harness);
   app = await createClientApp(server.url);
 }, 90_000);
