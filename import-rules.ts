@@ -19,7 +19,7 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'src/embedded': [],
   'src/observability': [],
   'src/timing': ['src/observability'],
-  workflows: ['src/domain', 'activities'],
+  workflows: ['src/domain'],
   activities: [
     ...['src/domain', 'src/ports', 'src/db/unit-of-work.ts', 'src/db/repositories'],
     ...['src/observability', 'src/timing', 'workflows'],

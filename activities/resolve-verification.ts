@@ -1,6 +1,6 @@
 // A decision about a verification that came by Temporal: from its UI or its command line, not through the API.
 import { ApplicationFailure } from '@temporalio/common';
-import { decideByOperator } from '../src/db/operator-decision.ts';
+import { decideByOperator } from '../src/db/repositories/operator-decision.ts';
 import type { Closed } from '../workflows/activities.ts';
 import type { ResolveInput } from '../workflows/contract.ts';
 import { closedProgress, type VerificationRun } from './run.ts';

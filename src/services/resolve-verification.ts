@@ -1,5 +1,5 @@
 // Settles, by an operator's word, a verification that Douyin cannot tell about.
-import { decideByOperator } from '../db/operator-decision.ts';
+import { decideByOperator } from '../db/repositories/operator-decision.ts';
 import type { Database } from '../db/unit-of-work.ts';
 import { AppError } from '../domain/errors.ts';
 import type { SettlementPolicy, Verification } from '../domain/verification.ts';

@@ -1,9 +1,9 @@
 // What a person decides about a verification that Douyin cannot tell: one transaction with its audit entry, wherever the
 // decision came from.
-import { untilOperatorMayRefuseMs } from '../domain/settlement.ts';
-import type { OperatorDecision } from '../domain/verdict.ts';
-import type { SettlementPolicy, Verification } from '../domain/verification.ts';
-import type { Database } from './unit-of-work.ts';
+import { untilOperatorMayRefuseMs } from '../../domain/settlement.ts';
+import type { OperatorDecision } from '../../domain/verdict.ts';
+import type { SettlementPolicy, Verification } from '../../domain/verification.ts';
+import type { Database } from '../unit-of-work.ts';
 
 export type DecisionOutcome =
   | { readonly kind: 'decided'; readonly verification: Verification }
