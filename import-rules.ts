@@ -32,7 +32,7 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'src/config.ts': ['src/domain', 'src/observability'],
   'src/deps.ts': [
     ...['src/domain', 'src/ports', 'src/services', 'src/douyin', 'src/db', 'src/temporal'],
-    ...['src/observability', 'src/timing', 'activities'],
+    ...['src/observability', 'src/timing', 'activities', 'workflows/activities.ts'],
     ...['src/config.ts', 'src/secret-box.ts', 'src/verdict-board.ts'],
   ],
   'src/commands': [
