@@ -4,7 +4,7 @@ import { type Mutant, mutantOf } from '../mutant.ts';
 const AUTHENTICATE = 'src/services/authenticate-app.ts';
 const SIGNATURE = 'src/services/request-signature.ts';
 const SIGNATURE_TESTS = ['test/services/request-signature.test.ts'];
-const AUTH_TESTS = ['test/http/open/authentication.test.ts', 'test/http/replays.test.ts'];
+const AUTH_TESTS = ['test/http/open/authentication.test.ts'];
 const READ_TOKEN = 'src/services/read-access-token.ts';
 const READ_TOKEN_TESTS = [
   'test/services/read-access-token.test.ts',
