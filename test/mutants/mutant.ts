@@ -52,7 +52,7 @@ export function isInCore(mutant: Mutant): boolean {
     ({ file }) =>
       PURE_DECISIONS.includes(file) ||
       file.startsWith('activities/') ||
-      file === 'src/db/repositories/verification.repository.ts',
+      file.startsWith('src/db/repositories/verification'),
   );
 }
 
@@ -64,6 +64,7 @@ const CLOSEST_TESTS: Readonly<Record<string, readonly string[]>> = {
   'src/domain/': ['test/domain/', 'test/activities/'],
   'src/douyin/verify-outcome.ts': ['test/douyin/verify-outcome.test.ts', 'test/activities/'],
   'src/db/repositories/verification.repository.ts': ['test/activities/'],
+  'src/db/repositories/verification-conditions.ts': ['test/activities/', 'test/db/'],
   'src/db/': ['test/db/', 'test/activities/'],
   'src/douyin/': ['test/douyin/', 'test/activities/'],
   'src/http/': ['test/http/'],

@@ -6,7 +6,6 @@ const APP_TESTS = ['test/db/app-repository.test.ts'];
 const REPORTS = 'src/db/repositories/report.repository.ts';
 const REPORT_TESTS = ['test/http/internal/report-verifications.test.ts'];
 const SUMMARY_TESTS = ['test/http/internal/summarize-verifications.test.ts'];
-const ADVICE_TESTS = ['test/http/open/advice-of-earlier-use.test.ts'];
 const TOKENS = 'src/db/database-token-store.ts';
 const TOKEN_TESTS = ['test/db/database-token-store.test.ts'];
 const PAUSES = 'src/db/database-pause-store.ts';
@@ -78,27 +77,6 @@ export const DATABASE_BUGS: readonly Mutant[] = [
     REPORTS,
     "to_char(v.created_at at time zone ?, 'YYYY-MM-DD')",
     "to_char(v.created_at at time zone left(?, 0) || 'UTC', 'YYYY-MM-DD')",
-  ),
-  mutantOf(
-    ADVICE_TESTS,
-    'the advice names a later redemption',
-    REPORTS,
-    'or (v.id < asked.id and (',
-    'or (v.id <> asked.id and (',
-  ),
-  mutantOf(
-    ADVICE_TESTS,
-    'the advice names the first redemption of several',
-    REPORTS,
-    'is true desc, v.id desc limit 1',
-    'is true desc, v.id limit 1',
-  ),
-  mutantOf(
-    ADVICE_TESTS,
-    'the advice names a verification that failed',
-    REPORTS,
-    "where v.id <> asked.id and v.verify_status = 'success' and (",
-    'where v.id <> asked.id and (',
   ),
 
   // Leases, pauses, sealing.

@@ -41,8 +41,8 @@ export const DOMAIN_BUGS: readonly Mutant[] = [
     ADVICE_TESTS,
     'a cashier of another app is named',
     ADVICE,
-    "usedBy.appId === verification.appId ? usedBy.operatorId : ''",
-    'usedBy.operatorId',
+    "related.appId === verification.appId ? related.operatorId : ''",
+    'related.operatorId',
   ),
   mutantOf(
     ADVICE_TESTS,
@@ -55,8 +55,15 @@ export const DOMAIN_BUGS: readonly Mutant[] = [
     ADVICE_TESTS,
     'a coupon that we redeemed is advised as redeemed elsewhere',
     ADVICE,
-    "return hasEarlierUse && mayHaveBeenUsedHere(verification) ? 'used_here' : reasonRefused(verification);",
-    "return hasEarlierUse && !mayHaveBeenUsedHere(verification) ? 'used_here' : reasonRefused(verification);",
+    "case 'success':\n      return 'used_here';",
+    "case 'success':\n      return reason;",
+  ),
+  mutantOf(
+    ADVICE_TESTS,
+    'a coupon of ours in doubt is advised as redeemed elsewhere',
+    ADVICE,
+    "case 'processing':\n      return 'earlier_in_doubt';",
+    "case 'processing':\n      return reason;",
   ),
   mutantOf(
     PERIOD_TESTS,

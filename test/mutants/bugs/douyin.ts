@@ -1,5 +1,5 @@
 // Bugs planted between us and Douyin: tokens, pace, digits, links.
-import { type Mutant, mutantOf } from '../mutant.ts';
+import { type Mutant, mutant, mutantOf } from '../mutant.ts';
 
 const TOKEN = 'src/douyin/access-token.ts';
 const TOKEN_TESTS = ['test/douyin/access-token.test.ts'];
@@ -128,5 +128,31 @@ export const DOUYIN_BUGS: readonly Mutant[] = [
     HARMLESS,
     "sent.kind === 'lost' && sent.isConnectionLoss ?",
     "sent.kind === 'lost' && !sent.isConnectionLoss ?",
+  ),
+
+  // Money.
+  mutant(
+    'each coupon of an order of several has the order’s amounts',
+    'src/domain/amounts.ts',
+    'return order.couponCount === 1 ? order : null;',
+    'return order.couponCount === 0 ? null : order;',
+  ),
+  mutant(
+    'a use of a times card costs the card’s price',
+    'src/domain/amounts.ts',
+    'isOfCard ? priceOfUse(use, certificate)',
+    'isOfCard ? { payFen: certificate.payAmountFen, originalFen: certificate.originalAmountFen }',
+  ),
+  mutant(
+    'a discount is the list price',
+    'src/domain/amounts.ts',
+    'Math.max(0, originalFen - payFen)',
+    'Math.max(0, originalFen)',
+  ),
+  mutant(
+    'one sub-order stands for the coupon whose number it has, whoever else it is of',
+    'src/douyin/mapping.ts',
+    'if (!isToldApart) return [];',
+    'if (!isToldApart && items.length === 0) return [];',
   ),
 ];

@@ -118,8 +118,8 @@ export const HTTP_BUGS: readonly Mutant[] = [
     LIMIT_TESTS,
     'one more than the limit is let in',
     LIMIT,
-    'if (this.#inFlight >= this.limit) {',
-    'if (this.#inFlight > this.limit) {',
+    'if (this.#inFlight < this.limit) return;',
+    'if (this.#inFlight <= this.limit) return;',
   ),
   mutantOf(LIMIT_TESTS, 'a place in flight is never given back', LIMIT, 'this.#inFlight -= 1;', ''),
   mutantOf(

@@ -132,6 +132,14 @@ export const SERVICE_BUGS: readonly Mutant[] = [
     '>= 1000) throw',
   ),
 
+  mutantOf(
+    ['test/http/open/advice-of-earlier-use.test.ts'],
+    'the advice names no redemption of ours',
+    'src/services/advise-cashier.ts',
+    'if (ids.length === 0) return new Map();',
+    'if (ids.length >= 0) return new Map();',
+  ),
+
   // What is listed.
   mutantOf(
     ['test/http/internal/enrichments.test.ts'],
