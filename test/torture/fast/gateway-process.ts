@@ -10,9 +10,14 @@ import { DouyinAccessTokens } from '../../../src/douyin/access-token.ts';
 import { HttpDouyin } from '../../../src/douyin/client.ts';
 import { MonotonicDouyinClock } from '../../../src/douyin/douyin-clock.ts';
 import { HttpShortLinks } from '../../../src/douyin/short-link.ts';
+import type { SettlementPolicy, Verification } from '../../../src/domain/verification.ts';
 import type { Logger } from '../../../src/observability/logger.ts';
 import { Secret } from '../../../src/observability/secret.ts';
+import { adviseCashier } from '../../../src/services/advise-cashier.ts';
+import { findVerificationByToken } from '../../../src/services/find-verification.ts';
+import { verifyCoupon, type VerifyCouponInput } from '../../../src/services/verify-coupon.ts';
 import type { Clock } from '../../../src/ports/clock.ts';
+import type { Douyin } from '../../../src/ports/douyin.ts';
 import type { TokenStore } from '../../../src/ports/token-store.ts';
 import type { VerdictBoard } from '../../../src/ports/verdict-board.ts';
 import type { EnrichmentRunner, VerificationRunner } from '../../../src/ports/verification-runner.ts';
@@ -21,13 +26,16 @@ import { createVerdictBoard } from '../../../src/verdict-board.ts';
 import { type InMemoryPause, InMemoryPauseStore } from '../../douyin/in-memory-pause-store.ts';
 import { InMemoryTokenStore, type InMemoryTokenRow } from '../../douyin/in-memory-token-store.ts';
 import { BUDGET_MS, TORTURE_POLICY } from './policy.ts';
+import type { Sabotage } from './sabotage.ts';
 import { scenes, type Stage } from './stage.ts';
+import type { Told } from './till-ledger.ts';
 import type { Trouble } from './trouble.ts';
 
 /** Where the simulator is said to be; nothing listens there. */
 export const DOUYIN_URL = 'http://127.0.0.1:8090';
 const DOUYIN_TIMEOUT_MS = 3000;
 const FIRST_PAUSE_MS = 1000;
+const ADVICE_OPTIONS = { language: 'zh', timeZone: 'Asia/Shanghai' } as const;
 
 export interface ProcessParts {
   readonly stage: Stage;
@@ -37,8 +45,8 @@ export interface ProcessParts {
   readonly pauses: Map<string, InMemoryPause>;
   readonly runner: VerificationRunner;
   readonly enrichmentRunner: EnrichmentRunner;
-  /** How far this machine's clock is off, milliseconds. */
-  readonly clockSkewMs: number;
+  /** How this gateway is broken, if it stands as a control. */
+  readonly sabotage: Sabotage;
   readonly onDeath: (process: GatewayProcess) => void;
   readonly onAlert: (alert: string) => void;
 }
@@ -49,21 +57,27 @@ export class GatewayProcess {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly runner: VerificationRunner;
-  readonly douyin: HttpDouyin;
+  readonly douyin: Douyin;
   readonly activities: Activities;
   readonly budgetMs = BUDGET_MS;
-  readonly policy = TORTURE_POLICY;
+  readonly policy: SettlementPolicy;
   isDead = false;
   readonly #parts: ProcessParts;
+  readonly #sabotage: Sabotage;
+  #clockOffsetMs: number;
+  readonly #pauses: { readonly fromMs: number; readonly toMs: number }[] = [];
 
   constructor(parts: ProcessParts) {
     this.#parts = parts;
+    this.#sabotage = parts.sabotage;
+    this.policy = this.#sabotage.policy(TORTURE_POLICY);
     this.runner = parts.runner;
-    this.clock = { now: () => new Date(parts.stage.nowMs + parts.clockSkewMs) };
+    this.#clockOffsetMs = parts.trouble.clockOffsetMs();
+    this.clock = { now: () => new Date(parts.stage.nowMs + this.#clockOffsetMs) };
     this.logger = alertingLogger(parts.onAlert);
     this.db = {
       run: (work, timeoutMs) => parts.db.run((repositories) => work(this.#gated(repositories)), timeoutMs),
-      transaction: (work) => this.#statement(() => parts.db.transaction(work)),
+      transaction: (work) => this.#transaction(work),
     };
     const douyinClock = new MonotonicDouyinClock({ monotonicMs: () => parts.stage.nowMs });
     const tokens = new DouyinAccessTokens({
@@ -83,7 +97,7 @@ export class GatewayProcess {
       logger: this.logger,
       monotonicMs: () => parts.stage.nowMs,
     });
-    this.douyin = new HttpDouyin({
+    const douyin = new HttpDouyin({
       douyinClock,
       budget,
       baseUrl: DOUYIN_URL,
@@ -92,11 +106,12 @@ export class GatewayProcess {
       tokens,
       logger: this.logger,
     });
+    this.douyin = this.#sabotage.douyin(douyin);
     const shortLinks = new HttpShortLinks({
       hosts: [new URL(DOUYIN_URL).host],
       timeoutMs: DOUYIN_TIMEOUT_MS,
     });
-    this.activities = createActivities({
+    const activities = createActivities({
       db: this.db,
       douyin: this.douyin,
       shortLinks,
@@ -109,6 +124,30 @@ export class GatewayProcess {
       policy: this.policy,
       siblingWaitMs: this.budgetMs / 2,
     });
+    this.activities = this.#sabotage.activities(activities);
+  }
+
+  /** POST /v1/open/coupons/verify, from where its request is authenticated. */
+  verify(input: VerifyCouponInput): Promise<Told> {
+    return this.#tell(verifyCoupon(this, input));
+  }
+
+  /** GET /v1/open/coupons/verifications/{verify_token} */
+  lookUp(key: { readonly appId: number; readonly verifyToken: string }): Promise<Told> {
+    return this.#tell(findVerificationByToken(this, key));
+  }
+
+  async #tell(asked: Promise<Verification>): Promise<Told> {
+    const verification = this.#sabotage.answer(await asked);
+    return { verification, advice: await adviseCashier(this, verification, ADVICE_OPTIONS) };
+  }
+
+  /** For how long it stood still since then, milliseconds. */
+  standstillMs(sinceMs: number): number {
+    return this.#pauses.reduce(
+      (sum, { fromMs, toMs }) => sum + Math.max(0, toMs - Math.max(fromMs, sinceMs)),
+      0,
+    );
   }
 
   /** Runs code as this process's own. */
@@ -121,13 +160,18 @@ export class GatewayProcess {
     const { stage, trouble } = this.#parts;
     if (this.isDead) return never();
     const pauseMs = trouble.pauseMs();
-    if (pauseMs > 0) await stage.sleep(pauseMs);
+    if (pauseMs > 0) {
+      this.#pauses.push({ fromMs: stage.nowMs, toMs: stage.nowMs + pauseMs });
+      await stage.sleep(pauseMs);
+    }
     await stage.gate();
+    if (trouble.strikes('clock_jump')) this.#clockOffsetMs = trouble.clockOffsetMs();
     if (!this.isDead && trouble.strikes('crash')) this.die();
     if (this.isDead) return never();
   }
 
   die(): void {
+    if (this.isDead) return;
     this.isDead = true;
     this.#parts.onDeath(this);
   }
@@ -144,28 +188,37 @@ export class GatewayProcess {
     } finally {
       await this.gate();
     }
+    if (trouble.strikes('statement_answer_lost_in_death')) {
+      stage.setTimer(trouble.momentMs(), () => this.die());
+      throw new DatabaseAwayError(true, {});
+    }
     // Committed, but the connection broke before it could say so.
     if (trouble.strikes('statement_answer_lost')) throw new DatabaseAwayError(true, {});
     return result;
   }
 
-  #gated(repositories: Repositories): Repositories {
-    const gate = <Repository extends object>(repository: Repository): Repository =>
-      new Proxy(repository, {
-        get: (target, name) => {
-          const member: unknown = Reflect.get(target, name, target);
-          if (typeof member !== 'function') return member;
-          const method = member as (...parameters: unknown[]) => Promise<unknown>;
-          return (...parameters: unknown[]) => this.#statement(() => method.apply(target, parameters));
-        },
+  /** As a whole, as others see it; but its process may die amid it, and then it never happened. */
+  async #transaction<T>(work: (repositories: Repositories) => Promise<T>): Promise<T> {
+    const { trouble, db } = this.#parts;
+    const isDoomed = trouble.strikes('crash_in_transaction');
+    let statementsLeft = isDoomed ? trouble.fewStatements() : Infinity;
+    const countDown = (repositories: Repositories) =>
+      wrapped(repositories, async (statement) => {
+        if (statementsLeft === 0) throw new DeathInTransaction();
+        statementsLeft -= 1;
+        return statement();
       });
-    return {
-      apps: gate(repositories.apps),
-      auditLog: gate(repositories.auditLog),
-      nonces: gate(repositories.nonces),
-      reports: gate(repositories.reports),
-      verifications: gate(repositories.verifications),
-    };
+    try {
+      return await this.#statement(() => db.transaction((repositories) => work(countDown(repositories))));
+    } catch (err) {
+      if (!(err instanceof DeathInTransaction)) throw err;
+      this.die();
+      return never();
+    }
+  }
+
+  #gated(repositories: Repositories): Repositories {
+    return wrapped(repositories, (statement) => this.#statement(statement));
   }
 
   #gatedTokenStore(store: TokenStore): TokenStore {
@@ -182,6 +235,31 @@ export class GatewayProcess {
       releaseLease: (owner) => gated(() => store.releaseLease(owner)),
     };
   }
+}
+
+class DeathInTransaction extends Error {}
+
+/** The repositories with something around each of their statements. */
+function wrapped(
+  repositories: Repositories,
+  around: (statement: () => Promise<unknown>) => Promise<unknown>,
+): Repositories {
+  const wrap = <Repository extends object>(repository: Repository): Repository =>
+    new Proxy(repository, {
+      get: (target, name) => {
+        const member: unknown = Reflect.get(target, name, target);
+        if (typeof member !== 'function') return member;
+        const method = member as (...parameters: unknown[]) => Promise<unknown>;
+        return (...parameters: unknown[]) => around(() => method.apply(target, parameters));
+      },
+    });
+  return {
+    apps: wrap(repositories.apps),
+    auditLog: wrap(repositories.auditLog),
+    nonces: wrap(repositories.nonces),
+    reports: wrap(repositories.reports),
+    verifications: wrap(repositories.verifications),
+  };
 }
 
 function never(): Promise<never> {

@@ -7,8 +7,8 @@ import type { VerifierApp } from '../../../src/domain/verifier-app.ts';
 import { createLogger } from '../../../src/observability/logger.ts';
 import { createSecretBox } from '../../../src/secret-box.ts';
 import { createVerifierApp } from '../../../src/services/create-verifier-app.ts';
-import { readVerification } from '../../../src/db/repositories/verification.repository.ts';
 import { createTestDatabase } from '../../support/test-database.ts';
+import type { GatewayRow } from '../oracle/ledgers.ts';
 import { TORTURE_POLICY } from './policy.ts';
 import type { SeedDatabase } from './run-seed.ts';
 
@@ -23,14 +23,9 @@ const silent = createLogger({ level: 'silent', format: 'json', process: 'torture
 export async function openLane(): Promise<Lane> {
   const testDatabase = await createTestDatabase({ migrate });
   const orm = await openOrm({ url: testDatabase.url, poolSize: 2, logger: silent });
-  // The database's clock is its own: the stage's, turned.
-  let nowMs = () => Date.now();
-  const now = () => sql<Date>`${new Date(nowMs())}::timestamptz`;
-  const db = createDatabase(orm, { policy: TORTURE_POLICY, now });
+  const apps = await createApps(createDatabase(orm, { policy: TORTURE_POLICY }));
   return {
-    database: seedDatabase(orm, db, await createApps(db), (clock) => {
-      nowMs = clock;
-    }),
+    database: seedDatabase(orm, apps),
     async close() {
       await orm.close();
       await testDatabase.drop();
@@ -58,20 +53,15 @@ async function createApps(db: Database): Promise<readonly VerifierApp[]> {
   return apps;
 }
 
-function seedDatabase(
-  orm: MikroORM,
-  db: Database,
-  apps: readonly VerifierApp[],
-  useClock: SeedDatabase['useClock'],
-): SeedDatabase {
+function seedDatabase(orm: MikroORM, apps: readonly VerifierApp[]): SeedDatabase {
   const query = async (sql: string) => {
     const rows: unknown = await orm.em.fork().execute(sql);
     return rows as Record<string, unknown>[];
   };
   return {
-    db,
     apps,
-    useClock,
+    open: (policy, nowMs) =>
+      createDatabase(orm, { policy, now: () => sql<Date>`${new Date(nowMs())}::timestamptz` }),
     async clear() {
       await query('truncate verifications, verification_events, request_nonces, audit_log restart identity');
     },
@@ -81,17 +71,24 @@ function seedDatabase(
       );
       return Number(row?.['open']);
     },
-    async listVerifications() {
-      const rows = await query('select *, now() as as_of from verifications order by id');
-      const em = orm.em.fork();
-      return rows.map((row) => readVerification(em, row));
+    async listRows() {
+      const rows = await query('select to_jsonb(verifications) as row from verifications order by id');
+      return rows.map(({ row }) => row as GatewayRow);
     },
     async readTimeline(verificationId) {
       const rows = await query(
         `select to_char(happened_at, 'HH24:MI:SS.MS') as at, kind, details::text as details
          from verification_events where verification_id = ${verificationId} order by id`,
       );
-      return rows.map((row) => `${String(row['at'])} ${String(row['kind'])} ${String(row['details'])}`);
+      const [shown] = await query(
+        `select concat_ws(' ', mode, verify_status, step, reason, error_code, 'token=' || douyin_verify_token,
+           'certificate=' || certificate_id, 'order=' || order_id, 'use=' || verify_id, last_outcome, last_note) as row
+         from verifications where id = ${verificationId}`,
+      );
+      return [
+        String(shown?.['row']),
+        ...rows.map((row) => `${String(row['at'])} ${String(row['kind'])} ${String(row['details'])}`),
+      ];
     },
     async countVerdicts() {
       const rows = await query(

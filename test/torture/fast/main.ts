@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { startEmbeddedPostgres } from '../../../src/embedded/postgres.ts';
+import { SABOTAGE_NAMES, type SabotageName } from './sabotage.ts';
 import { type Tally, addReport, emptyTally, isClean, renderTally } from './tally.ts';
 import type { WorkerMessage, WorkerTask } from './worker.ts';
 
@@ -22,6 +23,10 @@ const { values } = parseArgs({
     seed: { type: 'string' },
     workers: { type: 'string', default: '2' },
     lanes: { type: 'string', default: '2' },
+    /** Breaks the gateway on purpose: what is then not found, the checker does not see. */
+    sabotage: { type: 'string' },
+    /** Where the ledgers of each seed are written, for whoever looks for a cause. */
+    keep: { type: 'string' },
     'max-minutes': { type: 'string', default: '30' },
   },
 });
@@ -36,6 +41,14 @@ function positive(name: 'seeds' | 'verifications-per-seed' | 'workers' | 'lanes'
   const number = Number(values[name]);
   if (!Number.isInteger(number) || number < 1) throw new Error(`--${name} is not a positive whole number`);
   return number;
+}
+
+function sabotageName(): SabotageName | null {
+  const name = values.sabotage;
+  if (name === undefined) return null;
+  const known = SABOTAGE_NAMES.find((sabotage) => sabotage === name);
+  if (!known) throw new Error(`--sabotage is one of ${SABOTAGE_NAMES.join(', ')}`);
+  return known;
 }
 
 async function withDatabase<T>(use: () => Promise<T>): Promise<T> {
@@ -113,6 +126,8 @@ async function main(): Promise<void> {
             seeds: seeds.filter((_seed, index) => index % workers === worker),
             verificationsPerSeed,
             lanes: positive('lanes'),
+            sabotage: sabotageName(),
+            keepFolder: values.keep ?? null,
           },
           tally,
           children,

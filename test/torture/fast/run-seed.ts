@@ -1,22 +1,30 @@
 // One seed from its first sale to the check: the stage, the simulator, three processes and their restarts, the sweep,
 // and the healing after which everything must come to rest.
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { Database } from '../../../src/db/unit-of-work.ts';
-import type { Verification } from '../../../src/domain/verification.ts';
+import type { SettlementPolicy } from '../../../src/domain/verification.ts';
 import type { VerifierApp } from '../../../src/domain/verifier-app.ts';
 import { CallLog } from '../../../src/simulator/call-log.ts';
 import { SIMULATOR_DEFAULTS } from '../../../src/simulator/defaults.ts';
 import { CallRates, type DouyinSide } from '../../../src/simulator/douyin-side.ts';
 import { FaultBook } from '../../../src/simulator/faults.ts';
 import { DEFAULT_SETTINGS } from '../../../src/simulator/settings.ts';
+import { snakeKeys } from '../../../src/simulator/naming.ts';
 import { SimulatorState } from '../../../src/simulator/state.ts';
 import { World } from '../../../src/simulator/world.ts';
 import type { InMemoryPause } from '../../douyin/in-memory-pause-store.ts';
 import { InMemoryTokenRow } from '../../douyin/in-memory-token-store.ts';
-import { check, type Findings } from './check.ts';
+import { drawBearableReadings } from '../bearable-readings.ts';
+import { check, FINDING_KINDS, type Findings } from '../oracle/checker.ts';
+import type { Departure, DouyinCall, Effect, GatewayRow, Ledgers, Truth } from '../oracle/ledgers.ts';
 import { Engine } from './engine.ts';
 import { DOUYIN_URL, GatewayProcess } from './gateway-process.ts';
+import { BUDGET_MS, TORTURE_POLICY } from './policy.ts';
 import { Random } from './random.ts';
+import { type Sabotage, type SabotageName, sabotageNamed } from './sabotage.ts';
 import { Shop } from './sales.ts';
+import { CONTROL, pickStory } from './stories.ts';
 import { scenes, Stage } from './stage.ts';
 import { Trouble, type TroublePlan } from './trouble.ts';
 import { connectStage } from './wire.ts';
@@ -30,25 +38,39 @@ const SWEEP_MS = 60_000;
 const LONGEST_SWEEP_PAUSE_MS = 3_600_000;
 /** A risk review lasts two days, and is given up an hour later. */
 const REST_WITHIN_MS = 60 * 3_600_000;
-const MAX_TIMELINES = 5;
+const MAX_TIMELINES_PER_KIND = 2;
+const DATABASE_OFFSETS_MS = [0, 0, -60_000, 120_000];
+const DOUYIN_OFFSETS_MS = [0, 0, 0, -45_000, 45_000, -1_200_000, 1_200_000];
 /** After rest, time for anything that is still on its way. */
 const AFTERMATH_MS = 600_000;
+/** Sales after everything is well again, which must all succeed. */
+const CONTROLS = 3;
+/** A process looks this far back for how long it stood still before a send. */
+const STANDSTILL_WITHIN_MS = 20_000;
+/**
+ * From the count of a send to its request: a process that is slower takes it back. Beside it the sender's own call of
+ * Douyin, whose time-out is shorter.
+ */
+const SEND_SLACK_MS = 4500;
 
 export interface SeedInput {
   readonly seed: string;
   readonly verifications: number;
   readonly database: SeedDatabase;
+  /** How the gateway is broken, for the controls. */
+  readonly sabotage: SabotageName | null;
+  /** Where the ledgers are written, one list a file. */
+  readonly keepFolder: string | null;
 }
 
 /** The real database of a lane, emptied between seeds. */
 export interface SeedDatabase {
-  readonly db: Database;
   readonly apps: readonly VerifierApp[];
-  /** What its clock shows from now on, milliseconds since 1970. */
-  useClock(nowMs: () => number): void;
+  /** @param nowMs its own clock, milliseconds since 1970 */
+  open(policy: SettlementPolicy, nowMs: () => number): Database;
   clear(): Promise<void>;
   countProcessing(): Promise<number>;
-  listVerifications(): Promise<readonly Verification[]>;
+  listRows(): Promise<readonly GatewayRow[]>;
   /** What happened to one row, a line per event. */
   readTimeline(verificationId: number): Promise<readonly string[]>;
   /** How many verdict events each row has. */
@@ -71,56 +93,105 @@ export interface SeedReport {
   readonly turnedMs: number;
 }
 
-export async function runSeed({ seed, verifications, database }: SeedInput): Promise<SeedReport> {
+export async function runSeed({
+  seed,
+  verifications,
+  database,
+  sabotage,
+  keepFolder,
+}: SeedInput): Promise<SeedReport> {
   await database.clear();
   const random = new Random(seed, 'plan');
   const stage = new Stage(seed, START_MS);
-  database.useClock(() => stage.nowMs);
   const closing = new AbortController();
   const simulator = buildSimulator(seed, stage, random, closing.signal);
-  const trouble = new Trouble(drawTrouble(random), new Random(seed, 'trouble'));
+  const trouble = new Trouble(drawTrouble(random), new Random(seed, 'trouble'), () => stage.nowMs);
+  const departures: Departure[] = [];
   connectStage(stage, {
     side: simulator.side,
     isRefused: () => trouble.strikes('connection_refused'),
     travelMs: () => trouble.travelMs(),
-  });
-  const house = new House(seed, stage, trouble, database.db);
-  const shop = new Shop(
-    {
-      stage,
-      seed,
-      random: new Random(seed, 'sales'),
-      state: simulator.state,
-      apps: database.apps,
-      someProcess: () => house.someProcess(),
+    onDeparture: (bodyText, process) => {
+      const verifyToken = readVerifyToken(bodyText);
+      if (verifyToken === null) return;
+      const heldMs = process?.standstillMs(stage.nowMs - STANDSTILL_WITHIN_MS) ?? 0;
+      departures.push({ verifyToken, atMs: stage.nowMs, heldMs });
     },
-    random.pick([500, 2000, 10_000]),
+  });
+  const databaseOffsetMs = new Random(seed, 'database clock').pick(DATABASE_OFFSETS_MS);
+  const db = database.open(
+    sabotageNamed(sabotage).policy(TORTURE_POLICY),
+    () => stage.nowMs + databaseOffsetMs,
   );
+  const house = new House(seed, stage, trouble, db, sabotage);
+  const storyRandom = new Random(seed, 'sales');
+  const shop = new Shop({
+    stage,
+    seed,
+    random: storyRandom,
+    state: simulator.state,
+    apps: database.apps,
+    someProcess: () => house.someProcess(),
+  });
+  const pauseMs = random.pick([500, 2000, 10_000]);
 
   await scenes.run({ stage, process: null }, async () => {
     let isSold = false;
-    const selling = shop.sell(verifications).finally(() => (isSold = true));
+    const selling = shop
+      .sell(verifications, pauseMs, () => pickStory(storyRandom))
+      .finally(() => (isSold = true));
     void house.sweepFor(() => isSold);
     await stage.directUntil(selling);
     trouble.end();
     simulator.state.clearFaults();
     await stage.directUntil(house.comeToRest(database));
+    await stage.directUntil(shop.sell(shop.sales + CONTROLS, pauseMs, () => CONTROL));
+    await stage.directUntil(house.comeToRest(database));
+    await stage.directUntil(Promise.all(shop.usedTokens.map((used) => shop.lookUp(used, 'closing_look_up'))));
   });
 
-  const rows = await database.listVerifications();
-  const findings = check(rows, shop.sales, simulator.state, await database.countVerdicts());
-  for (const engineFailure of house.engine.failures) {
-    findings.broken.push({ what: `the workflow threw ${String(engineFailure)}`, verificationId: null });
-  }
+  const rows = await database.listRows();
+  const { state } = simulator;
+  const truths = state.truths({ limit: Number.MAX_SAFE_INTEGER }).items;
+  const ledgers: Ledgers = {
+    appIds: database.apps.map(({ id }) => id),
+    bounds: {
+      budgetMs: BUDGET_MS,
+      sendSlackMs: SEND_SLACK_MS,
+      answerSlackMs: 0,
+      isFirstAnswerLost: state.settings.replayAnswer === 'error_then_1208',
+    },
+    usedTokens: shop.usedTokens,
+    orders: [...shop.orders.values()],
+    client: shop.tills.entries,
+    rows,
+    verdicts: await database.countVerdicts(),
+    effects: byTrueClock<Effect>(state.ledger({ limit: Number.MAX_SAFE_INTEGER })),
+    truths: snakeKeys(truths) as Truth[],
+    calls: byTrueClock<DouyinCall>(state.calls({ limit: Number.MAX_SAFE_INTEGER })),
+    departures,
+    disturbed: trouble.log,
+    resolutions: [],
+  };
+  if (keepFolder !== null) await keepLedgers(ledgers, join(keepFolder, seed));
+  const checked = check(ledgers);
+  const findings: Findings = {
+    ...checked,
+    misuse: [
+      ...checked.misuse,
+      ...house.engine.failures.map((failure) => `the workflow threw ${String(failure)}`),
+    ],
+  };
   closing.abort();
-  const counters = simulator.state.counters();
-  const truths = simulator.state.truths({ limit: Number.MAX_SAFE_INTEGER }).items;
+  const counters = state.counters();
   return {
     seed,
     findings,
     timelines: await readTimelines(findings, database),
     verifications: rows.length,
-    byStatus: countBy(rows.map((row) => (row.step === 'not_attempted' ? 'not_attempted' : row.verifyStatus))),
+    byStatus: countBy(
+      rows.map((row) => (row.step === 'not_attempted' ? 'not_attempted' : row.verify_status)),
+    ),
     douyinFaults: counters.faults,
     troubles: trouble.counts,
     alerts: house.alerts,
@@ -139,11 +210,13 @@ class House {
   readonly #trouble: Trouble;
   readonly #random: Random;
   readonly #db: Database;
+  readonly #sabotage: Sabotage;
   readonly #tokenRow = new InMemoryTokenRow();
   readonly #pauses = new Map<string, InMemoryPause>();
   #processes: GatewayProcess[];
 
-  constructor(seed: string, stage: Stage, trouble: Trouble, db: Database) {
+  constructor(seed: string, stage: Stage, trouble: Trouble, db: Database, sabotage: SabotageName | null) {
+    this.#sabotage = sabotageNamed(sabotage);
     this.#stage = stage;
     this.#trouble = trouble;
     this.#random = new Random(seed, 'house');
@@ -205,7 +278,7 @@ class House {
       pauses: this.#pauses,
       runner: this.engine,
       enrichmentRunner: this.engine,
-      clockSkewMs: this.#random.between(-2000, 2000),
+      sabotage: this.#sabotage,
       onDeath: (process) => {
         this.#processes = this.#processes.filter((other) => other !== process);
         this.engine.onDeath(process);
@@ -221,21 +294,18 @@ class House {
 }
 
 function buildSimulator(seed: string, stage: Stage, random: Random, closing: AbortSignal) {
-  const douyinAheadMs = new Random(seed, 'clock').pick([0, 0, 0, -45_000, 45_000, -1_200_000, 1_200_000]);
+  const clock = new Random(seed, 'clock');
   const world = new World({
     merchant: SIMULATOR_DEFAULTS,
     seed,
     settings: {
       ...DEFAULT_SETTINGS,
+      ...drawBearableReadings(seed),
       latencyMaxMs: random.pick([0, 50, 800]),
-      replayWindowMs: random.pick([600_000, 600_000, 30_000, 0]),
-      refusalAs: random.pick(['item', 'error_code']),
-      alreadyVerifiedResult: random.pick([1208, 2]),
-      deadQr: random.pick(['error', 'empty']),
-      listExpired: random.chance(0.5),
+      clockOffsetMs: clock.pick(DOUYIN_OFFSETS_MS),
     },
     dataFile: undefined,
-    clock: () => stage.nowMs + douyinAheadMs,
+    clock: () => stage.nowMs,
   });
   const calls = new CallLog();
   const faults = new FaultBook();
@@ -251,6 +321,18 @@ function buildSimulator(seed: string, stage: Stage, random: Random, closing: Abo
   return { side, state };
 }
 
+/** As the checker reads them, each dated by the stage's clock. */
+function byTrueClock<Entry>(entries: readonly { readonly trueAtMs: number }[]): readonly Entry[] {
+  return entries.map(
+    (entry) => ({ ...(snakeKeys(entry) as Record<string, unknown>), at_ms: entry.trueAtMs }) as Entry,
+  );
+}
+
+/** Of the request's body, if it is a verify's. */
+function readVerifyToken(bodyText: string): string | null {
+  return /"verify_token":"([^"]+)"/.exec(bodyText)?.[1] ?? null;
+}
+
 function drawTrouble(random: Random): TroublePlan {
   const level = random.pick([0, 0.3, 1, 1, 3]);
   const outages = random.chance(0.3) ? random.between(1, 3) : 0;
@@ -260,6 +342,9 @@ function drawTrouble(random: Random): TroublePlan {
     maxPauseMs: 20_000,
     statement_refused: 0.002 * level,
     statement_answer_lost: 0.002 * level,
+    statement_answer_lost_in_death: 0.0005 * level,
+    crash_in_transaction: 0.05 * level,
+    clock_jump: 0.002 * level,
     start_refused: 0.01 * level,
     start_uncertain: 0.01 * level,
     second_runner: 0.05 * level,
@@ -267,6 +352,8 @@ function drawTrouble(random: Random): TroublePlan {
     connection_refused: 0.005 * level,
     request_late: 0.01 * level,
     maxTravelMs: 15_000,
+    // A machine whose clock nobody watches; a watched one is off by less than a second.
+    maxClockOffsetMs: random.pick([500, 120_000, 120_000]),
     databaseOutages: Array.from({ length: outages }, () => {
       const fromMs = START_MS + random.between(0, 120_000);
       return { fromMs, toMs: fromMs + random.pick([500, 5000, 60_000]) };
@@ -274,13 +361,21 @@ function drawTrouble(random: Random): TroublePlan {
   };
 }
 
-async function readTimelines(findings: Findings, database: SeedDatabase) {
-  const { double, lost, contradictions, unknown, broken } = findings;
-  const timelines: Record<number, readonly string[]> = {};
-  for (const { verificationId } of [...double, ...lost, ...contradictions, ...unknown, ...broken]) {
-    if (verificationId === null || Object.keys(timelines).length >= MAX_TIMELINES) continue;
-    timelines[verificationId] = await database.readTimeline(verificationId);
+async function keepLedgers(ledgers: Ledgers, folder: string): Promise<void> {
+  await mkdir(folder, { recursive: true });
+  for (const [listName, items] of Object.entries(ledgers)) {
+    if (!Array.isArray(items)) continue;
+    const lines = items.map((item: unknown) => `${JSON.stringify(item)}\n`);
+    await writeFile(join(folder, `${listName}.jsonl`), lines.join(''));
   }
+}
+
+async function readTimelines(findings: Findings, database: SeedDatabase) {
+  const timelines: Record<number, readonly string[]> = {};
+  // Of every kind some, so that many of one do not hide another.
+  const texts = FINDING_KINDS.flatMap((kind) => findings[kind].slice(0, MAX_TIMELINES_PER_KIND));
+  const ids = texts.flatMap((text) => [...text.matchAll(/#(\d+)/g)].map(([, digits]) => Number(digits)));
+  for (const id of ids) timelines[id] ??= await database.readTimeline(id);
   return timelines;
 }
 

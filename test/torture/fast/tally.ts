@@ -1,9 +1,8 @@
 // Adds up what the seeds came to, and says it.
-import type { Findings } from './check.ts';
+import { FINDING_KINDS, type FindingKind } from '../oracle/checker.ts';
 import type { SeedReport } from './run-seed.ts';
 
 type Counts = Record<string, number>;
-const KINDS = ['double', 'lost', 'contradictions', 'unknown', 'broken'] as const satisfies (keyof Findings)[];
 const MAX_SHOWN_PER_KIND = 5;
 
 export interface Tally {
@@ -14,7 +13,7 @@ export interface Tally {
   prepares: number;
   verifiedTokens: number;
   creditedToTheOther: number;
-  readonly found: Record<(typeof KINDS)[number], number>;
+  readonly found: Record<FindingKind, number>;
   readonly byStatus: Counts;
   readonly douyinFaults: Counts;
   readonly troubles: Counts;
@@ -34,7 +33,7 @@ export function emptyTally(): Tally {
     prepares: 0,
     verifiedTokens: 0,
     creditedToTheOther: 0,
-    found: { double: 0, lost: 0, contradictions: 0, unknown: 0, broken: 0 },
+    found: Object.fromEntries(FINDING_KINDS.map((kind) => [kind, 0])) as Record<FindingKind, number>,
     byStatus: {},
     douyinFaults: {},
     troubles: {},
@@ -55,11 +54,11 @@ export function addReport(tally: Tally, report: SeedReport): void {
     for (const [key, count] of Object.entries(report[name]))
       tally[name][key] = (tally[name][key] ?? 0) + count;
   }
-  for (const kind of KINDS) {
+  for (const kind of FINDING_KINDS) {
     const found = report.findings[kind];
     tally.found[kind] += found.length;
     if (found.length > 0) tally.failedSeeds.add(report.seed);
-    for (const { what } of found.slice(0, MAX_SHOWN_PER_KIND)) {
+    for (const what of found.slice(0, MAX_SHOWN_PER_KIND)) {
       tally.news.push(`FOUND ${kind} in seed ${report.seed}: ${what}`);
     }
   }
@@ -91,8 +90,7 @@ export function renderTally(tally: Tally, run: { seconds: number; verificationsP
     counts('alerts', tally.alerts),
     `prepare : verify: ${tally.prepares} calls of prepare for ${tally.verifiedTokens} tokens sent to verify`,
     `credited to the other verification of the same coupon: ${tally.creditedToTheOther}`,
-    `double: ${tally.found.double}  lost: ${tally.found.lost}  contradictions: ${tally.found.contradictions}  ` +
-      `unknown left: ${tally.found.unknown}  broken promises: ${tally.found.broken}`,
+    FINDING_KINDS.map((kind) => `${kind}: ${tally.found[kind]}`).join('  '),
     ...[...tally.failedSeeds].slice(0, 20).map(replay),
     ...tally.crashedSeeds.map(
       ({ seed, error }) =>

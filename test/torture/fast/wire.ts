@@ -5,6 +5,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Agent, type Dispatcher, Pool } from 'undici';
 import type { DouyinSide } from '../../../src/simulator/douyin-side.ts';
 import { handleDouyinCall } from '../../../src/simulator/douyin-side.ts';
+import type { GatewayProcess } from './gateway-process.ts';
 import { scenes, type Stage } from './stage.ts';
 
 /** What the network of one seed does to requests, apart from what the simulator's own faults do. */
@@ -14,6 +15,8 @@ export interface Network {
   isRefused(): boolean;
   /** How long a request is on its way, milliseconds; its sender may long have given up. */
   travelMs(): number;
+  /** Told of each request that leaves. @param bodyText what it carries */
+  onDeparture(bodyText: string, process: GatewayProcess | null): void;
 }
 
 const networks = new WeakMap<Stage, Network>();
@@ -38,7 +41,7 @@ for (const dispatcher of [Pool, Agent]) dispatcher.prototype.dispatch = dispatch
 async function exchange(
   stage: Stage,
   network: Network,
-  process: { gate(): Promise<void> } | null,
+  process: GatewayProcess | null,
   options: Dispatcher.DispatchOptions,
   handler: Handler,
 ): Promise<void> {
@@ -54,6 +57,8 @@ async function exchange(
     handler.onResponseError?.(controller, controller.reason ?? socketError('UND_ERR_ABORTED'));
     return;
   }
+  const bodyText = typeof options.body === 'string' ? options.body : '';
+  network.onDeparture(bodyText, process);
   const response = new Answer();
   controller.onAbort = () => response.close();
   const travel = async () => {
@@ -64,7 +69,7 @@ async function exchange(
       message: messageOf(options) as IncomingMessage,
       response: response as unknown as ServerResponse,
       url: new URL(options.path, String(options.origin)),
-      bodyText: typeof options.body === 'string' ? options.body : '',
+      bodyText,
     });
   };
   // The network and Douyin belong to no process: they live on when the one that asked has died.

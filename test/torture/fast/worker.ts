@@ -2,12 +2,16 @@
 // main.ts; says what each seed came to.
 import './turned-time.ts';
 import { openLane } from './lane.ts';
+import type { SabotageName } from './sabotage.ts';
 import { runSeed, type SeedReport } from './run-seed.ts';
 
 export interface WorkerTask {
   readonly seeds: readonly string[];
   readonly verificationsPerSeed: number;
   readonly lanes: number;
+  readonly sabotage: SabotageName | null;
+  /** Where the ledgers of each seed are written. */
+  readonly keepFolder: string | null;
 }
 
 export type WorkerMessage =
@@ -44,6 +48,8 @@ async function work(task: WorkerTask): Promise<void> {
             seed,
             verifications: task.verificationsPerSeed,
             database: lane.database,
+            sabotage: task.sabotage,
+            keepFolder: task.keepFolder,
           });
           say({ kind: 'seed', report, durationMs: startedAtMs() - began });
         } catch (err) {

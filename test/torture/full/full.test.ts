@@ -2,7 +2,7 @@
 // can be run again. It judges what is true of a coupon, not how fast a busy machine recovers.
 import { randomBytes } from 'node:crypto';
 import { describe, expect, it } from '@jest/globals';
-import { isClean } from './checker.ts';
+import { isClean } from '../oracle/checker.ts';
 import { runTorture } from './run.ts';
 import { showScore } from './score.ts';
 

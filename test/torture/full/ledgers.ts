@@ -1,45 +1,6 @@
-// The ledgers a checker compares, read when everything has come to rest: what tills saw, the gateway's rows, Douyin's effects.
-import type { ClientEntry } from './client-ledger.ts';
-import type { UsedToken } from './customers.ts';
-import type { Counters, DouyinCall, Effect, Truth } from './simulator-control.ts';
+// Reads the gateway's side of the ledgers when everything has come to rest.
+import type { GatewayRow } from '../oracle/ledgers.ts';
 import type { System } from './system.ts';
-
-/** A row of `verifications`, as far as the checker looks. Times are RFC 3339. */
-export interface GatewayRow {
-  readonly id: number;
-  readonly app_id: number;
-  readonly verify_token: string;
-  readonly verify_status: 'processing' | 'success' | 'failed';
-  readonly step: string;
-  readonly round: number;
-  readonly reason: string;
-  readonly error_code: number;
-  readonly error_description: string;
-  readonly douyin_verify_token: string;
-  readonly poi_id: string;
-  readonly encrypted_code: string;
-  readonly certificate_id: string;
-  readonly verify_id: string;
-  readonly order_id: string;
-  readonly enrichment_status: string;
-  readonly send_count: number;
-  readonly open_send_count: number;
-  readonly last_outcome: string;
-  readonly created_at: string;
-  readonly round_started_at: string;
-  readonly settled_at: string | null;
-}
-
-export interface Ledgers {
-  readonly appIds: readonly [number, number];
-  readonly usedTokens: readonly UsedToken[];
-  readonly client: readonly ClientEntry[];
-  readonly rows: readonly GatewayRow[];
-  readonly effects: readonly Effect[];
-  readonly truths: readonly Truth[];
-  readonly calls: readonly DouyinCall[];
-  readonly counters: Counters;
-}
 
 export async function readRows(system: System): Promise<readonly GatewayRow[]> {
   const rows = await system.query<{ row: GatewayRow }>(
@@ -54,6 +15,15 @@ export async function readEvents(system: System): Promise<readonly unknown[]> {
     'select to_jsonb(verification_events) as row from verification_events order by id',
   );
   return rows.map(({ row }) => row);
+}
+
+/** How many verdicts each row's timeline has, by its id. */
+export async function countVerdicts(system: System): Promise<ReadonlyMap<number, number>> {
+  const rows = await system.query<{ id: number; verdicts: number }>(
+    `select verification_id::int as id, count(*)::int as verdicts from verification_events
+     where kind in ('verified', 'refused', 'found_redeemed', 'found_not_redeemed', 'resolved') group by verification_id`,
+  );
+  return new Map(rows.map(({ id, verdicts }) => [id, verdicts]));
 }
 
 /** Rows that nobody but an operator can end are `unsettled`; all other open ones are `running`. */

@@ -57,7 +57,10 @@ function partOf(disturbance: Disturbance): string {
     case 'kill':
     case 'pause':
     case 'restart':
+    case 'lose_answers':
       return disturbance.target;
+    case 'jump_clock':
+      return `clock of ${disturbance.target}`;
     case 'cut':
     case 'stall':
     case 'stall_answers':
@@ -85,6 +88,20 @@ async function carryOut(disturbance: Disturbance, system: System, closing: Abort
       victim.resume();
       return;
     }
+    case 'lose_answers': {
+      const victim = system.victims[disturbance.target];
+      const proxy = system.proxies[`${disturbance.target}:postgres`];
+      proxy.set('swallow_answers');
+      await last(disturbance.lostMs);
+      await victim.kill();
+      proxy.set('open');
+      await last(disturbance.awayMs);
+      await victim.start();
+      return;
+    }
+    case 'jump_clock':
+      await system.setClock(disturbance.target, disturbance.offsetMs);
+      return;
     case 'restart': {
       const victim = system.victims[disturbance.target];
       await victim.stop();

@@ -1,10 +1,13 @@
 // What a torture run will do, drawn from its seed before anything starts: which customers come when with which coupons,
 // how the tills behave, what the nemesis breaks. Nothing in a plan depends on how the run goes. Carrying it out is elsewhere.
 import { SIMULATOR_DEFAULTS } from '../../../src/simulator/defaults.ts';
+import { drawBearableReadings } from '../bearable-readings.ts';
+import type { FaultKind } from '../../../src/simulator/fault-kinds.ts';
 import type { FaultInput, FaultPlanInput } from '../../../src/simulator/faults.ts';
 import type { OrderInput, ShortLinkVariant } from '../../../src/simulator/order-spec.ts';
-import { ENDPOINTS, type EndpointName } from '../../../src/simulator/settings.ts';
+import { ENDPOINTS, type EndpointName, type SettingsChange } from '../../../src/simulator/settings.ts';
 import { Random } from './random.ts';
+import type { TillChannel } from './simulator-control.ts';
 
 export interface PlanOptions {
   readonly seed: string;
@@ -45,18 +48,34 @@ export interface PlannedTill {
   readonly patience: number;
 }
 
+/** Something that happens to the order's first coupon outside of the gateway. */
+export interface Elsewhere {
+  /** Before anything, or this long after the visit began. */
+  readonly afterMs: number | 'before';
+  readonly act: 'use' | 'cancel' | 'refund' | 'withdraw_refund';
+  readonly channel: TillChannel;
+  /** Whether in the store of the visit's first till. */
+  readonly isSameStore: boolean;
+}
+
 export interface Visit {
   readonly visit: number;
   readonly scenario: Scenario;
   readonly atMs: number;
   readonly order: OrderInput;
-  /** The first coupon is used outside of the gateway: before anything, or this long after the visit began. */
-  readonly usedElsewhereAfterMs: number | 'before' | null;
+  readonly elsewhere: readonly Elsewhere[];
+  /** Why the order cannot be redeemed, or null. */
+  readonly flaw: string | null;
+  /** One meal: its tills scan one after the other, each only if the one before does not know how it ended. */
+  readonly isOneMeal: boolean;
   readonly tills: readonly PlannedTill[];
 }
 
 export const KILL_TARGETS = ['api-1', 'api-2', 'worker-1', 'worker-2', 'temporal', 'postgres'] as const;
 export type Target = (typeof KILL_TARGETS)[number];
+
+export const PROCESS_TARGETS = ['api-1', 'api-2', 'worker-1', 'worker-2'] as const;
+export type ProcessTarget = (typeof PROCESS_TARGETS)[number];
 
 /** The connections the nemesis can break: each goes through a proxy of its own. */
 export const LINKS = [
@@ -87,6 +106,20 @@ export type Disturbance =
   /** Ended in order and started again, as a deployment does. */
   | { readonly atMs: number; readonly kind: 'restart'; readonly target: Target }
   | { readonly atMs: number; readonly kind: Break; readonly link: Link; readonly durationMs: number }
+  /** PostgreSQL's answers are lost for a moment, and then the process dies: it never learns what was committed. */
+  | {
+      readonly atMs: number;
+      readonly kind: 'lose_answers';
+      readonly target: ProcessTarget;
+      readonly lostMs: number;
+      readonly awayMs: number;
+    }
+  | {
+      readonly atMs: number;
+      readonly kind: 'jump_clock';
+      readonly target: ProcessTarget | 'douyin';
+      readonly offsetMs: number;
+    }
   | {
       readonly atMs: number;
       readonly kind: 'end_access_tokens';
@@ -96,9 +129,15 @@ export type Disturbance =
 export interface Plan {
   readonly options: PlanOptions;
   readonly visits: readonly Visit[];
+  /** Sold when everything is well again. */
+  readonly controls: readonly Visit[];
   readonly disturbances: readonly Disturbance[];
+  /** How far each clock is off from the start, milliseconds. */
+  readonly clocks: Readonly<Record<ProcessTarget | 'douyin', number>>;
+  /** One reading of what Douyin leaves open. */
+  readonly readings: SettingsChange;
   /** The simulator's own seeded faults. */
-  readonly faults: { readonly calls: FaultPlanInput; readonly tokenFetches: readonly FaultInput[] };
+  readonly faults: { readonly calls: FaultPlanInput; readonly named: readonly FaultInput[] };
   /** When the last visit begins. */
   readonly lengthMs: number;
 }
@@ -110,8 +149,12 @@ const SCENARIOS = {
   one_douyin_token_two_apps: 5,
   several_coupons: 7,
   times_card: 9,
+  scanned_again: 8,
   used_before: 2,
   used_elsewhere_meanwhile: 4,
+  used_and_cancelled: 4,
+  ours_cancelled: 3,
+  refund_meanwhile: 3,
   refunded: 2,
   expired: 2,
   wrong_store: 2,
@@ -121,7 +164,7 @@ const SCENARIOS = {
 } as const;
 export type Scenario = keyof typeof SCENARIOS;
 
-const STORES = SIMULATOR_DEFAULTS.stores.map((store) => store.poiId);
+export const STORES = SIMULATOR_DEFAULTS.stores.map((store) => store.poiId);
 const BAD_LINKS: readonly ShortLinkVariant[] = [
   'page',
   'gone',
@@ -134,6 +177,30 @@ const DAY_S = 86_400;
 const FAULT_RATE = 0.22;
 /** Longer than the gateway waits: some calls have their effect after their caller gave up. */
 const LONGEST_LATENCY_MS = 2500;
+/** How far a clock may be off, milliseconds. */
+const CLOCK_OFFSET_MS = 120_000;
+const NAMED_FAULTS: readonly {
+  readonly kind: FaultKind;
+  readonly endpoints: readonly EndpointName[];
+  readonly everyNth: number;
+}[] = [
+  { kind: 'late-effect-after-cut', endpoints: ['verify'], everyNth: 15 },
+  { kind: 'late-effect-after-cut', endpoints: ['prepare'], everyNth: 60 },
+  { kind: 'refusal-as-item', endpoints: ['verify'], everyNth: 40 },
+  { kind: 'refusal-as-error-code', endpoints: ['verify'], everyNth: 40 },
+  { kind: 'extra-now-milliseconds', endpoints: ['prepare', 'verify', 'get'], everyNth: 30 },
+  { kind: 'extra-now-absent', endpoints: ['prepare', 'verify', 'get'], everyNth: 30 },
+  { kind: 'items-unlisted-before-effect', endpoints: ['verify'], everyNth: 30 },
+  { kind: 'items-unlisted-after-effect', endpoints: ['verify'], everyNth: 25 },
+  { kind: 'items-unreadable-before-effect', endpoints: ['verify'], everyNth: 30 },
+  { kind: 'items-unreadable-after-effect', endpoints: ['verify'], everyNth: 25 },
+  { kind: 'items-partly-unreadable-after-effect', endpoints: ['verify'], everyNth: 30 },
+  { kind: 'refuse-connections', endpoints: ['prepare', 'verify'], everyNth: 150 },
+  { kind: 'token-too-frequent', endpoints: ['client_token', 'stable_token'], everyNth: 400 },
+  { kind: 'stale-certificate', endpoints: ['get'], everyNth: 100 },
+  { kind: 'risk-review-fails', endpoints: ['verify'], everyNth: 200 },
+  { kind: 'items-refused-after-effect', endpoints: ['verify'], everyNth: 400 },
+];
 const TOKEN_ENDPOINTS: readonly EndpointName[] = ['client_token', 'stable_token'];
 const FAULTED_TOKEN_FETCHES = 12;
 /** Requests of a till that is patient: some links and stores are in trouble for ever. */
@@ -147,6 +214,7 @@ export function makePlan(options: PlanOptions): Plan {
   return {
     options,
     visits,
+    controls: planControls(options, visits),
     disturbances,
     faults: {
       calls: {
@@ -154,9 +222,15 @@ export function makePlan(options: PlanOptions): Plan {
         rate: FAULT_RATE,
         maxDelayMs: LONGEST_LATENCY_MS,
         endpoints: ENDPOINTS.filter((endpoint) => !TOKEN_ENDPOINTS.includes(endpoint)),
+        maxFaultsPerCoupon: 3,
       },
-      tokenFetches: planTokenFaults(new Random(`${options.seed} tokens`)),
+      named: [
+        ...planTokenFaults(new Random(`${options.seed} tokens`)),
+        ...planNamedFaults(new Random(`${options.seed} named`), options.verifications),
+      ],
     },
+    clocks: planClocks(new Random(`${options.seed} clocks`)),
+    readings: drawBearableReadings(options.seed),
     lengthMs,
   };
 }
@@ -178,6 +252,31 @@ function planTokenFaults(random: Random): FaultInput[] {
   }));
 }
 
+/** Minutes apart, as of machines that nobody watches. Douyin's as well. */
+function planClocks(random: Random): Plan['clocks'] {
+  const offset = () => (random.chance(0.3) ? 0 : random.int(-CLOCK_OFFSET_MS, CLOCK_OFFSET_MS));
+  return {
+    'api-1': offset(),
+    'api-2': offset(),
+    'worker-1': offset(),
+    'worker-2': offset(),
+    douyin: offset(),
+  };
+}
+
+/** Kinds that a seeded plan leaves out, each spread over the run. Those that nobody can decide after are few. */
+function planNamedFaults(random: Random, verifications: number): FaultInput[] {
+  return NAMED_FAULTS.flatMap(({ kind, endpoints, everyNth }) =>
+    Array.from({ length: Math.max(1, Math.floor(verifications / everyNth)) }, () => ({
+      kind,
+      endpoints: [...endpoints],
+      nth: random.int(1, Math.max(2, verifications)),
+      delayMs: random.int(100, LONGEST_LATENCY_MS * 2),
+      durationMs: random.int(100, LONGEST_LATENCY_MS),
+    })),
+  );
+}
+
 function planVisits({ seed, verifications, ratePerSecond }: PlanOptions): Visit[] {
   const random = new Random(`${seed} visits`);
   const visits: Visit[] = [];
@@ -191,6 +290,25 @@ function planVisits({ seed, verifications, ratePerSecond }: PlanOptions): Visit[
     atMs += Math.round(random.exponential((1000 * visit.tills.length) / ratePerSecond));
   }
   return visits;
+}
+
+/** One till per way of naming a coupon. */
+function planControls({ seed }: PlanOptions, visits: readonly Visit[]): Visit[] {
+  const random = new Random(`${seed} controls`);
+  const firstTill = visits.flatMap(({ tills }) => tills).length;
+  return (['short_link', 'code', 'encrypted_code'] as const).map((mode, number) => {
+    const frame = { visit: visits.length + number, scenario: 'one_till' as const, atMs: 0 };
+    const visit = planVisit(random, seed, { ...frame, firstTill: firstTill + number });
+    return {
+      ...visit,
+      tills: visit.tills.map((till) => ({
+        ...till,
+        mode,
+        token: mode === 'encrypted_code' ? null : `till-${seed}-${till.till}`,
+        patience: PATIENCE,
+      })),
+    };
+  });
 }
 
 interface VisitFrame {
@@ -223,7 +341,9 @@ function planVisit(random: Random, seed: string, frame: VisitFrame): Visit {
       ...changes,
     };
   };
-  const { tills, order = {}, usedElsewhereAfterMs = null } = planScenario(random, frame.scenario, tillOf);
+  const planned = planScenario(random, frame.scenario, tillOf);
+  const { tills, order = {}, elsewhere = [], flaw = null, isOneMeal = tills.length === 1 } = planned;
+  const payAmountFen = random.int(100, 20_000);
   const { visit, scenario, atMs } = frame;
   return {
     visit,
@@ -231,11 +351,14 @@ function planVisit(random: Random, seed: string, frame: VisitFrame): Visit {
     atMs,
     order: {
       kind: random.chance(0.2) ? 'voucher' : 'groupon',
-      payAmountFen: random.int(100, 20_000),
+      payAmountFen,
+      originalAmountFen: payAmountFen + random.int(0, 5000),
       refusalAs: random.pick(['item', 'item', 'error_code'] as const),
       ...order,
     },
-    usedElsewhereAfterMs,
+    elsewhere,
+    flaw,
+    isOneMeal,
     tills,
   };
 }
@@ -243,7 +366,9 @@ function planVisit(random: Random, seed: string, frame: VisitFrame): Visit {
 interface PlannedScenario {
   readonly tills: readonly PlannedTill[];
   readonly order?: OrderInput;
-  readonly usedElsewhereAfterMs?: number | 'before';
+  readonly elsewhere?: readonly Elsewhere[];
+  readonly flaw?: string;
+  readonly isOneMeal?: boolean;
 }
 
 function planScenario(
@@ -294,18 +419,53 @@ function planScenario(
       return { tills, order: { kind: 'times_card', timesCount: random.int(1, 4) } };
     }
     case 'used_before':
-      return { tills: [tillOf(0)], usedElsewhereAfterMs: 'before' };
+      return { tills: [tillOf(0)], elsewhere: [elsewhere(random, 'use', 'before')] };
     case 'used_elsewhere_meanwhile':
-      return { tills: [tillOf(0)], usedElsewhereAfterMs: random.int(0, 3000) };
+      return { tills: [tillOf(0)], elsewhere: [elsewhere(random, 'use', random.int(0, 3000))] };
+    case 'used_and_cancelled': {
+      const isBefore = random.chance(0.5);
+      const usedAfterMs = isBefore ? 'before' : random.int(0, 1500);
+      const cancelledAfterMs = isBefore ? 'before' : random.int(1500, 5000);
+      return {
+        tills: [tillOf(0)],
+        elsewhere: [elsewhere(random, 'use', usedAfterMs), elsewhere(random, 'cancel', cancelledAfterMs)],
+      };
+    }
+    case 'ours_cancelled':
+      // Whatever use there is then: mostly ours.
+      return {
+        tills: [tillOf(0), tillOf(1, { refreshesQr: true, startDelayMs: random.int(4000, 8000) })],
+        elsewhere: [elsewhere(random, 'cancel', random.int(500, 4000))],
+      };
+    case 'refund_meanwhile':
+      return {
+        tills: [tillOf(0)],
+        elsewhere: [
+          elsewhere(random, 'refund', random.int(0, 3000)),
+          elsewhere(random, 'withdraw_refund', random.int(3000, 6000)),
+        ],
+      };
+    case 'scanned_again': {
+      const mode = random.pick(['short_link', 'code'] as const);
+      return {
+        tills: Array.from({ length: random.int(2, 3) }, (_, number) =>
+          tillOf(number, { mode, refreshesQr: number > 0, patience: random.int(1, 3) }),
+        ),
+        order: { coupons: random.int(1, 3) },
+        isOneMeal: true,
+      };
+    }
     case 'refunded':
       return {
         tills: [tillOf(0)],
+        flaw: 'refunded',
         order: { couponStatus: random.pick(['refund_applied', 'refunded', 'refund_failed', 'refunding']) },
       };
     case 'expired':
       // Long ago, so that the plan need not know the time of day.
       return {
         tills: [tillOf(0)],
+        flaw: 'expired',
         order: { startTime: 1_700_000_000, expireTime: 1_700_000_000 + 30 * DAY_S },
       };
     case 'wrong_store': {
@@ -313,15 +473,29 @@ function planScenario(
       return { tills: [till], order: { poiIds: STORES.filter((store) => store !== till.poiId) } };
     }
     case 'not_paid':
-      return { tills: [tillOf(0)], order: { status: random.pick(['unpaid', 'gifted']) } };
+      return {
+        tills: [tillOf(0)],
+        flaw: 'not paid',
+        order: { status: random.pick(['unpaid', 'gifted']) },
+      };
     case 'bad_short_link':
       return {
         tills: [tillOf(0, { mode: 'short_link' })],
+        flaw: 'its short link',
         order: { shortLinkVariant: random.pick(BAD_LINKS) },
       };
     case 'unknown_code':
       return { tills: [tillOf(0, { mode: 'code', hasUnknownCode: true })] };
   }
+}
+
+function elsewhere(random: Random, act: Elsewhere['act'], afterMs: Elsewhere['afterMs']): Elsewhere {
+  return {
+    afterMs,
+    act,
+    channel: random.pick(['scan', 'typed', 'other_app']),
+    isSameStore: random.chance(0.6),
+  };
 }
 
 const KILL_WEIGHTS: readonly Target[] = [
@@ -383,6 +557,19 @@ function planMore(random: Random, atMs: () => number): Disturbance[] {
       link: random.pick(LINKS),
       durationMs: random.int(300, 6000),
     })),
+    ...several(1, () => ({
+      atMs: atMs(),
+      kind: 'lose_answers',
+      target: random.pick(PROCESS_TARGETS),
+      lostMs: random.int(20, 600),
+      awayMs: random.int(100, 1500),
+    })),
+    ...several(2, () => ({
+      atMs: atMs(),
+      kind: 'jump_clock',
+      target: random.pick([...PROCESS_TARGETS, 'douyin'] as const),
+      offsetMs: random.int(-CLOCK_OFFSET_MS, CLOCK_OFFSET_MS),
+    })),
     ...several(random.chance(0.6) ? 1 : 0, () => ({
       atMs: atMs(),
       kind: 'end_access_tokens',
@@ -393,9 +580,10 @@ function planMore(random: Random, atMs: () => number): Disturbance[] {
 
 /** Moves what would bring the second API down right after the first onto the one that is down already. */
 function keepOneApiAlive(ordered: readonly Disturbance[]): Disturbance[] {
-  let last: { target: Target; untilMs: number } | null = null;
+  let last: { target: ApiTarget; untilMs: number } | null = null;
   return ordered.map((disturbance) => {
-    if (!('target' in disturbance) || !disturbance.target.startsWith('api-')) return disturbance;
+    if (!('target' in disturbance) || disturbance.kind === 'jump_clock' || !isApi(disturbance.target))
+      return disturbance;
     const target = last !== null && disturbance.atMs < last.untilMs ? last.target : disturbance.target;
     const downMs = downMsOf(disturbance);
     last = { target, untilMs: disturbance.atMs + downMs + API_GAP_MS };
@@ -403,8 +591,18 @@ function keepOneApiAlive(ordered: readonly Disturbance[]): Disturbance[] {
   });
 }
 
-function downMsOf(disturbance: Extract<Disturbance, { target: Target }>): number {
+type ApiTarget = 'api-1' | 'api-2';
+
+function isApi(target: Target): target is ApiTarget {
+  return target === 'api-1' || target === 'api-2';
+}
+
+function downMsOf(
+  disturbance: Exclude<Extract<Disturbance, { target: Target }>, { kind: 'jump_clock' }>,
+): number {
   switch (disturbance.kind) {
+    case 'lose_answers':
+      return disturbance.lostMs + disturbance.awayMs;
     case 'kill':
       return disturbance.awayMs;
     case 'pause':

@@ -1,10 +1,8 @@
 // How long the gateway took to be well again after each kill. Pure. Held to their bounds are kills that nothing disturbed
 // while the gateway recovered: of the others the schedule, not the gateway, decides how long they last.
-import type { ClientEntry, SentRequest } from './client-ledger.ts';
-import type { GatewayRow } from './ledgers.ts';
+import type { ClientEntry, DouyinCall, GatewayRow, SentRequest } from '../oracle/ledgers.ts';
 import type { DoneDisturbance } from './nemesis.ts';
 import type { Target } from './plan.ts';
-import type { DouyinCall } from './simulator-control.ts';
 
 export type Part = 'api' | 'worker' | 'temporal' | 'postgres';
 

@@ -4,14 +4,18 @@ import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { check } from './checker.ts';
+import { check } from '../oracle/checker.ts';
+import type { Bounds, Disturbed, Ledgers, UsedToken } from '../oracle/ledgers.ts';
 import { ClientLedger } from './client-ledger.ts';
-import { makeOrders, type Progress, receiveCustomers, type UsedToken } from './customers.ts';
-import { countOpen, type Ledgers, readEvents, readRows } from './ledgers.ts';
+import { makeOrders, type Progress, receiveControls, receiveCustomers } from './customers.ts';
+import { countOpen, countVerdicts, readEvents, readRows } from './ledgers.ts';
 import { disturb, type DoneDisturbance, heal } from './nemesis.ts';
+import { operate, readResolutions } from './operators.ts';
 import { makePlan, type Plan, type PlanOptions } from './plan.ts';
+import { Random } from './random.ts';
 import { isPassed, type Score, scoreOf } from './score.ts';
-import { startSystem, type System } from './system.ts';
+import type { Counters } from './simulator-control.ts';
+import { SETTINGS, startSystem, type System } from './system.ts';
 import { lookUp, type TillDeps } from './till.ts';
 
 export interface RunOptions extends PlanOptions {
@@ -30,6 +34,12 @@ const QUIESCENCE_MS = 120_000;
 /** Unsettled rows are looked up again every two seconds; this long without a change they are an operator's. */
 const UNSETTLED_STABLE_MS = 15_000;
 const CLOSING_LOOK_UPS_AT_ONCE = 8;
+const BOUNDS: Omit<Bounds, 'isFirstAnswerLost'> = {
+  budgetMs: Number(SETTINGS.VERIFY_BUDGET_MS),
+  // From the count of a send to its request, with a fresh access token in between; and its way through a busy machine.
+  sendSlackMs: 6000,
+  answerSlackMs: 500,
+};
 
 /**
  * @returns the score; `isPassed(score)` says whether anything was violated
@@ -44,6 +54,7 @@ export async function runTorture(options: RunOptions): Promise<Score> {
   const system = await startSystem({
     folder,
     seed: options.seed,
+    clocks: plan.clocks,
     report: options.report,
     onUnexpectedExit: (name, how) => {
       unexpectedExits.push(`${name} ended by itself (${how})`);
@@ -53,18 +64,18 @@ export async function runTorture(options: RunOptions): Promise<Score> {
   });
   const done: DoneDisturbance[] = [];
   const startedAt = performance.now();
-  let ledgers: Ledgers;
+  let run: RunLedgers;
   try {
-    ledgers = await runPlan(plan, system, folder, done, options, bound);
-    await keepLedgers(folder, system, ledgers, done);
+    run = await runPlan(plan, system, folder, done, options, bound);
+    await keepLedgers(folder, system, run.ledgers, done);
   } finally {
     options.report('ending the processes');
     await system.stop();
   }
   const score = scoreOf({
     plan,
-    ledgers,
-    findings: check(ledgers),
+    ...run,
+    findings: check(run.ledgers),
     disturbances: done,
     unexpectedExits,
     durationMs: performance.now() - startedAt,
@@ -93,11 +104,12 @@ async function runPlan(
   done: DoneDisturbance[],
   options: RunOptions,
   bound: AbortSignal,
-): Promise<Ledgers> {
+): Promise<RunLedgers> {
+  await system.simulator.changeSettings({ ...plan.readings, clockOffsetMs: plan.clocks.douyin });
   options.report(`making ${plan.visits.length} orders`);
   const orders = await makeOrders(plan, system);
   await system.simulator.setFaultPlan(plan.faults.calls);
-  for (const fault of plan.faults.tokenFetches) await system.simulator.addFault(fault);
+  for (const fault of plan.faults.named) await system.simulator.addFault(fault);
   const ledger = new ClientLedger(join(folder, 'client.jsonl'));
   const deps: TillDeps = {
     apps: system.apps,
@@ -109,27 +121,60 @@ async function runPlan(
   const stopReporting = reportProgress(plan, progress, done, options);
   try {
     const customers = receiveCustomers(plan, system, orders, deps, progress);
+    const evening = new AbortController();
+    const operators = operate(
+      system,
+      new Random(`${options.seed} operators`),
+      AbortSignal.any([bound, evening.signal]),
+    );
     // Either's failure ends the run; the other one is waited for all the same.
     const nemesis = disturb(plan, system, done, bound).then(() => heal(system));
     const [usedTokens] = await Promise.all([customers, nemesis]);
+    evening.abort();
+    const decisions = await operators;
     bound.throwIfAborted();
     options.report('everything is healed; waiting until nothing moves');
     await untilQuiet(system, bound);
-    await lookEverythingUp(deps, usedTokens);
-    return {
-      appIds: [system.apps[0].id, system.apps[1].id],
-      usedTokens,
+    const controls = await receiveControls(plan, system, deps);
+    await untilQuiet(system, bound);
+    const allTokens = [...usedTokens, ...controls.used];
+    await lookEverythingUp(deps, allTokens);
+    const calls = await system.simulator.calls();
+    const ledgers: Ledgers = {
+      appIds: system.apps.map(({ id }) => id),
+      bounds: { ...BOUNDS, isFirstAnswerLost: plan.readings.replayAnswer === 'error_then_1208' },
+      usedTokens: allTokens,
+      orders: [...orders, ...controls.orders].map(({ sold }) => sold),
       client: ledger.entries,
       rows: await readRows(system),
+      verdicts: await countVerdicts(system),
       effects: await system.simulator.effects(),
       truths: await system.simulator.truths(),
-      calls: await system.simulator.calls(),
-      counters: await system.simulator.counters(),
+      calls,
+      // When it arrived: what held it up on its way is among the disturbances.
+      departures: calls.flatMap(({ endpoint, facts, at_ms: atMs }) =>
+        endpoint === 'verify' && facts.verify_token !== undefined
+          ? [{ verifyToken: facts.verify_token, atMs, heldMs: 0 }]
+          : [],
+      ),
+      disturbed: done.map(disturbedBy),
+      resolutions: await readResolutions(system, decisions),
     };
+    return { ledgers, counters: await system.simulator.counters() };
   } finally {
     stopReporting();
     await ledger.close();
   }
+}
+
+interface RunLedgers {
+  readonly ledgers: Ledgers;
+  readonly counters: Counters;
+}
+
+function disturbedBy({ disturbance, beganAtMs, endedAtMs }: DoneDisturbance): Disturbed {
+  const holdsSends = ['pause', 'stall', 'stall_answers'].includes(disturbance.kind);
+  return { what: disturbance.kind, holdsSends, fromMs: beganAtMs, toMs: endedAtMs };
 }
 
 function reportProgress(
@@ -164,12 +209,17 @@ async function untilQuiet(system: System, bound: AbortSignal): Promise<void> {
   let unchangedSince = performance.now();
   while (performance.now() < giveUpAt && !bound.aborted) {
     const open = await countOpen(system);
-    const { in_flight: inFlight } = await system.simulator.counters();
+    const { in_flight: inFlight, unjudged } = await system.simulator.counters();
     const state = JSON.stringify(open);
     if (state !== before) unchangedSince = performance.now();
     before = state;
     const isStable = performance.now() - unchangedSince > UNSETTLED_STABLE_MS;
-    if (open.running === 0 && inFlight === 0 && open.unenriched === 0 && (open.unsettled === 0 || isStable))
+    if (
+      open.running === 0 &&
+      inFlight + unjudged === 0 &&
+      open.unenriched === 0 &&
+      (open.unsettled === 0 || isStable)
+    )
       return;
     await delay(QUIET_POLL_MS);
   }
@@ -181,7 +231,7 @@ async function lookEverythingUp(deps: TillDeps, usedTokens: readonly UsedToken[]
   await Promise.all(
     Array.from({ length: CLOSING_LOOK_UPS_AT_ONCE }, async () => {
       for (let used = waiting.pop(); used; used = waiting.pop())
-        await lookUp(deps, used, (used.till % 2) as 0 | 1);
+        await lookUp(deps, used, (used.till % 2) as 0 | 1, 'closing_look_up');
     }),
   );
 }
@@ -201,6 +251,8 @@ async function keepLedgers(
     calls: ledgers.calls,
     disturbances: done,
     tokens: ledgers.usedTokens,
+    orders: ledgers.orders,
+    resolutions: ledgers.resolutions,
   };
   for (const [listName, items] of Object.entries(lists)) {
     await writeFile(

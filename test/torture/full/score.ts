@@ -1,8 +1,9 @@
 // The score of a run, as data and as a table. What counts as a violation is the checker's, and the bounds of recovery.
-import { type Findings, isClean } from './checker.ts';
-import type { Ledgers } from './ledgers.ts';
+import { FINDING_KINDS, type Findings, isClean } from '../oracle/checker.ts';
+import type { Ledgers } from '../oracle/ledgers.ts';
 import { countKills, type DoneDisturbance } from './nemesis.ts';
 import type { Plan } from './plan.ts';
+import type { Counters } from './simulator-control.ts';
 import {
   type Measured,
   measureRecoveries,
@@ -24,6 +25,7 @@ export interface Score {
   readonly disturbances: Readonly<Record<string, number>>;
   readonly unexpectedExits: readonly string[];
   readonly findings: Findings;
+  readonly resolutions: { readonly asked: number; readonly taken: number };
   /** Calls that arrived at Douyin. */
   readonly prepares: number;
   readonly verifies: number;
@@ -39,13 +41,14 @@ export interface Score {
 export function scoreOf(run: {
   plan: Plan;
   ledgers: Ledgers;
+  counters: Counters;
   findings: Findings;
   disturbances: readonly DoneDisturbance[];
   unexpectedExits: readonly string[];
   durationMs: number;
   folder: string;
 }): Score {
-  const { ledgers, disturbances } = run;
+  const { ledgers, counters, disturbances } = run;
   const openMs = openTimesMs(ledgers.rows);
   const quantile = (share: number) =>
     openMs[Math.min(openMs.length - 1, Math.floor(openMs.length * share))] ?? 0;
@@ -55,13 +58,17 @@ export function scoreOf(run: {
     byEnd: tally(ledgers.rows.map((row) => (row.step === 'settled' ? row.verify_status : row.step))),
     requests: ledgers.client.filter((entry) => entry.kind === 'request').length,
     effects: ledgers.effects.filter((effect) => effect.verified_by === 'api').length,
-    faults: ledgers.counters.faults,
+    faults: counters.faults,
     kills: countKills(disturbances),
     disturbances: tally(disturbances.map(({ disturbance }) => disturbance.kind)),
     unexpectedExits: run.unexpectedExits,
     findings: run.findings,
-    prepares: ledgers.counters.calls['prepare'] ?? 0,
-    verifies: ledgers.counters.calls['verify'] ?? 0,
+    resolutions: {
+      asked: ledgers.resolutions.length,
+      taken: ledgers.resolutions.filter(({ isAccepted }) => isAccepted).length,
+    },
+    prepares: counters.calls['prepare'] ?? 0,
+    verifies: counters.calls['verify'] ?? 0,
     tokensPrepared: ledgers.truths.length,
     tokensSent: ledgers.truths.filter((truth) => truth.sends > 0).length,
     recoveries: measureRecoveries(disturbances, ledgers.client, ledgers.rows, ledgers.calls),
@@ -95,11 +102,10 @@ export function showScore(score: Score): string {
     ['kills (SIGKILL)', `${sum(score.kills)} (${list(score.kills)})`],
     ['disturbances', list(score.disturbances)],
     ['ended by themselves', String(score.unexpectedExits.length)],
-    ['double', String(findings.double.length)],
-    ['lost', String(findings.lost.length)],
-    ['contradictions', String(findings.contradictions.length)],
-    ['misuse', String(findings.misuse.length)],
-    ['still unknown', `${findings.unknown.length} (for an operator ${findings.forOperator.length})`],
+    ['operators', `${score.resolutions.asked} asked to decide, ${score.resolutions.taken} taken`],
+    ...FINDING_KINDS.map((kind): [string, string] => [kind, String(findings[kind].length)]),
+    ['of them for an operator', String(findings.forOperator.length)],
+    ['credited to the other', String(findings.creditedToTheOther)],
     [
       'prepare : verify',
       `${score.tokensPrepared} tokens prepared, ${score.tokensSent} sent; ${score.prepares} and ${score.verifies} calls`,
@@ -116,8 +122,8 @@ export function showScore(score: Score): string {
   ];
   const width = Math.max(...lines.map(([label]) => label.length));
   const violations = [
-    ...Object.entries(findings).flatMap(([kind, texts]) =>
-      (texts as readonly string[]).map((text) => `${kind}: ${text}`),
+    ...[...FINDING_KINDS, 'forOperator' as const].flatMap((kind) =>
+      findings[kind].map((text) => `${kind}: ${text}`),
     ),
     ...tooSlow(score.recoveries).map(
       ({ part, nextSuccess, inFlightSettled }) =>

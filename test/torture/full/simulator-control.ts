@@ -1,10 +1,18 @@
 // The simulator's control side, directly and never through the nemesis's proxies.
+import { setTimeout as delay } from 'node:timers/promises';
 import { CONTROL_PREFIX } from '../../../src/simulator/control.ts';
 import { snakeKeys } from '../../../src/simulator/naming.ts';
 import type { FaultInput, FaultPlanInput } from '../../../src/simulator/faults.ts';
+import type { DouyinCall, Effect, Truth } from '../oracle/ledgers.ts';
+import type { SettingsChange } from '../../../src/simulator/settings.ts';
 import type { OrderInput } from '../../../src/simulator/order-spec.ts';
 
 const PAGE = 1000;
+const REQUEST_TRIES = 40;
+const REQUEST_PAUSE_MS = 100;
+
+export type TillChannel = 'scan' | 'typed' | 'other_app';
+export type CouponStatus = 'refund_applied' | 'refunding' | 'refunded' | 'refund_failed';
 
 export interface CreatedOrder {
   readonly order_id: string;
@@ -16,51 +24,19 @@ export interface CreatedOrder {
   }[];
 }
 
-export interface Effect {
-  readonly sequence: number;
-  readonly kind: 'verified' | 'cancelled';
-  readonly at_ms: number;
-  readonly verify_id: string;
-  readonly certificate_id: string;
-  readonly encrypted_code: string;
-  readonly order_id: string;
-  readonly poi_id: string;
-  /** Null for a use outside of the API. */
-  readonly verify_token: string | null;
-  readonly verified_by: 'api' | 'till';
-  /** Which use of a times card it was; null for other coupons. */
-  readonly serial_number: number | null;
-}
-
-export interface Truth {
-  readonly verify_token: string;
-  readonly order_id: string;
-  readonly effect: 'verified' | 'cancelled' | 'none';
-  readonly is_in_review: boolean;
-  /** Verify calls that arrived with this token. */
-  readonly sends: number;
-  /** Different parameters it was sent with. */
-  readonly parameter_sets: number;
-}
-
-export interface DouyinCall {
-  readonly sequence: number;
-  readonly endpoint: string;
-  readonly at_ms: number;
-  readonly facts: {
-    readonly order_id?: string;
-    readonly verify_token?: string;
-    readonly encrypted_codes?: readonly string[];
-    readonly poi_id?: string;
-  };
-  readonly fault: string | null;
-  readonly outcome: string;
-}
-
 export interface Counters {
   readonly calls: Readonly<Record<string, number>>;
   readonly in_flight: number;
+  /** Calls that arrived and may have their effect yet. */
+  readonly unjudged: number;
   readonly faults: Readonly<Record<string, number>>;
+}
+
+type Dated<Entry> = Entry & { readonly true_at_ms: number };
+
+/** Douyin's own clock may be wrong: what is compared with the tills goes by the machine's. */
+function byTrueClock<Entry extends { readonly at_ms: number }>(entry: Dated<Entry>): Dated<Entry> {
+  return { ...entry, at_ms: entry.true_at_ms };
 }
 
 export class SimulatorControl {
@@ -82,13 +58,26 @@ export class SimulatorControl {
   }
 
   /** @returns false if the coupon could not be used any more */
-  async useAtTill(certificateId: string, poiId: string): Promise<boolean> {
-    const response = await this.#request('PATCH', `/coupons/${certificateId}`, {
-      action: 'use_at_till',
-      poi_id: poiId,
-    });
-    await response.body?.cancel();
-    return response.ok;
+  async useAtTill(certificateId: string, poiId: string, channel: TillChannel = 'scan'): Promise<boolean> {
+    return this.#change(certificateId, { action: 'use_at_till', poi_id: poiId, channel });
+  }
+
+  /** Takes a use back in Douyin's own app. @returns false if there was none in force */
+  async cancelAtTill(certificateId: string): Promise<boolean> {
+    return this.#change(certificateId, { action: 'cancel_at_till' });
+  }
+
+  /** The customer asks for the money back. @returns false if the coupon is past it */
+  async setCouponStatus(certificateId: string, status: CouponStatus): Promise<boolean> {
+    return this.#change(certificateId, { action: 'set_status', status });
+  }
+
+  async withdrawRefund(certificateId: string): Promise<boolean> {
+    return this.#change(certificateId, { action: 'withdraw_refund' });
+  }
+
+  async changeSettings(change: SettingsChange): Promise<void> {
+    await this.#call('PATCH', '/settings', snakeKeys(change));
   }
 
   async setFaultPlan(plan: FaultPlanInput): Promise<void> {
@@ -114,11 +103,11 @@ export class SimulatorControl {
   /** Every effect, in the order they happened. */
   async effects(): Promise<readonly Effect[]> {
     return this.#pages(async (after) => {
-      const { ledger } = await this.#call<{ ledger: Effect[] }>(
+      const { ledger } = await this.#call<{ ledger: Dated<Effect>[] }>(
         'GET',
         `/ledger?limit=${PAGE}&after=${after}`,
       );
-      return { items: ledger, next: ledger.at(-1)?.sequence ?? null };
+      return { items: ledger.map(byTrueClock), next: ledger.at(-1)?.sequence ?? null };
     });
   }
 
@@ -130,15 +119,33 @@ export class SimulatorControl {
     });
   }
 
+  /** Whether a use under this token is in force. */
+  async isRedeemed(verifyToken: string): Promise<boolean> {
+    const { ledger } = await this.#call<{ ledger: readonly Effect[] }>(
+      'GET',
+      `/ledger?verify_token=${encodeURIComponent(verifyToken)}`,
+    );
+    const cancelled = new Set(
+      ledger.filter(({ kind }) => kind === 'cancelled').map((line) => line.verify_id),
+    );
+    return ledger.some(({ kind, verify_id }) => kind === 'verified' && !cancelled.has(verify_id));
+  }
+
   /** Every call that arrived, as long as the simulator keeps them. */
   async calls(): Promise<readonly DouyinCall[]> {
     return this.#pages(async (after) => {
-      const page = await this.#call<{ calls: DouyinCall[]; next_after: number | null }>(
+      const page = await this.#call<{ calls: Dated<DouyinCall>[]; next_after: number | null }>(
         'GET',
         `/calls?limit=${PAGE}&after=${after}`,
       );
-      return { items: page.calls, next: page.next_after };
+      return { items: page.calls.map(byTrueClock), next: page.next_after };
     });
+  }
+
+  async #change(certificateId: string, change: object): Promise<boolean> {
+    const response = await this.#request('PATCH', `/coupons/${certificateId}`, change);
+    await response.body?.cancel();
+    return response.ok;
   }
 
   async #pages<T>(
@@ -160,11 +167,19 @@ export class SimulatorControl {
     return JSON.parse(text) as T;
   }
 
-  #request(method: string, path: string, body?: unknown): Promise<Response> {
-    return fetch(`${this.#url}${CONTROL_PREFIX}${path}`, {
-      method,
-      headers: { 'Content-Type': 'application/json' },
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-    });
+  /** One of its own faults refuses connections for a moment, this side's too: then again. */
+  async #request(method: string, path: string, body?: unknown): Promise<Response> {
+    for (let tries = 1; ; tries += 1) {
+      try {
+        return await fetch(`${this.#url}${CONTROL_PREFIX}${path}`, {
+          method,
+          headers: { 'Content-Type': 'application/json' },
+          ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+        });
+      } catch (err) {
+        if (tries >= REQUEST_TRIES) throw err;
+        await delay(REQUEST_PAUSE_MS);
+      }
+    }
   }
 }

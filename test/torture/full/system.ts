@@ -1,7 +1,7 @@
 // The whole system under torture: embedded servers with durable data, the simulator, two API processes and two workers, and a
 // proxy on every connection between them. What is broken when is the nemesis's.
 import { randomBytes } from 'node:crypto';
-import { mkdir } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import pg from 'pg';
@@ -13,17 +13,18 @@ import { findTemporalCli, prepareCacheFolder } from '../../../src/embedded/tempo
 import { type EmbeddedTemporal, startEmbeddedTemporal } from '../../../src/embedded/temporal.ts';
 import { createLogger } from '../../../src/observability/logger.ts';
 import { SIMULATOR_DEFAULTS } from '../../../src/simulator/defaults.ts';
-import { LINKS, type Link, type Target } from './plan.ts';
+import { LINKS, type Link, type Plan, PROCESS_TARGETS, type ProcessTarget, type Target } from './plan.ts';
 import { EmbeddedServer, SupervisedChild, type Victim } from './processes.ts';
 import { SimulatorControl } from './simulator-control.ts';
 import { TcpProxy } from './tcp-proxy.ts';
 
 const MAIN = fileURLToPath(new URL('../../../src/main.ts', import.meta.url));
+const SKEWED_CLOCK = new URL('./skewed-clock.ts', import.meta.url).href;
 const SIMULATOR = fileURLToPath(new URL('./simulator-process.ts', import.meta.url));
 const DATABASE = 'torture';
 
 /** Quick enough that a run of minutes sees every stage of settling; shaped like production's values. */
-const SETTINGS = {
+export const SETTINGS = {
   DOUYIN_TIMEOUT_MS: '1500',
   DOUYIN_CALLS_PER_SECOND: 'prepare=9999,get_certificate=9999,query_verify_records=9999,query_order=9999',
   DOUYIN_SLOW_DOWN_MS: '50',
@@ -36,7 +37,7 @@ const SETTINGS = {
   DATABASE_POOL_SIZE: '12',
 } as const;
 
-type ProcessName = Exclude<Target, 'temporal' | 'postgres'>;
+type ProcessName = ProcessTarget;
 
 export interface AppCredentials {
   readonly id: number;
@@ -47,6 +48,7 @@ export interface AppCredentials {
 export interface SystemOptions {
   readonly folder: string;
   readonly seed: string;
+  readonly clocks: Plan['clocks'];
   readonly report: (message: string) => void;
   readonly onUnexpectedExit: (name: string, how: string) => void;
   readonly signal: AbortSignal;
@@ -57,6 +59,7 @@ export class System {
   readonly proxies: Readonly<Record<Link, TcpProxy>>;
   readonly simulator: SimulatorControl;
   readonly apps: readonly [AppCredentials, AppCredentials];
+  readonly #folder: string;
   readonly #databaseUrl: string;
   readonly #stops: readonly (() => Promise<unknown>)[];
 
@@ -65,6 +68,7 @@ export class System {
     proxies: Readonly<Record<Link, TcpProxy>>;
     simulator: SimulatorControl;
     apps: readonly [AppCredentials, AppCredentials];
+    folder: string;
     databaseUrl: string;
     stops: readonly (() => Promise<unknown>)[];
   }) {
@@ -72,6 +76,7 @@ export class System {
     this.proxies = parts.proxies;
     this.simulator = parts.simulator;
     this.apps = parts.apps;
+    this.#folder = parts.folder;
     this.#databaseUrl = parts.databaseUrl;
     this.#stops = parts.stops;
   }
@@ -81,6 +86,12 @@ export class System {
     const url = new URL(shortLink);
     url.host = this.proxies['all:short-links'].address;
     return url.href;
+  }
+
+  /** Sets how far a clock is off, milliseconds. */
+  async setClock(target: ProcessTarget | 'douyin', offsetMs: number): Promise<void> {
+    if (target === 'douyin') await this.simulator.changeSettings({ clockOffsetMs: offsetMs });
+    else await writeFile(clockFile(this.#folder, target), String(offsetMs));
   }
 
   /** Reads the database directly, as the checker does. */
@@ -98,6 +109,10 @@ export class System {
   async stop(): Promise<void> {
     for (const stop of this.#stops) await stop();
   }
+}
+
+function clockFile(folder: string, target: ProcessTarget): string {
+  return join(folder, `clock-${target}`);
 }
 
 /** @throws when a part does not start; what did start is ended again */
@@ -216,13 +231,21 @@ async function startParts(options: SystemOptions, stops: (() => Promise<unknown>
   });
   await migrate(migrateConfig, createLogger({ level: 'silent', format: 'json', process: 'torture' }), signal);
 
+  for (const target of PROCESS_TARGETS) {
+    await writeFile(clockFile(folder, target), String(options.clocks[target]));
+  }
   report('starting two API processes and two workers');
   const childOf = (name: ProcessName, env: Record<string, string>) =>
     new SupervisedChild({
       name,
       modulePath: MAIN,
       args: [name.startsWith('worker') ? 'worker' : 'api'],
-      env: { ...envOf(name), ...env },
+      env: {
+        ...envOf(name),
+        ...env,
+        NODE_OPTIONS: `--import ${SKEWED_CLOCK}`,
+        TORTURE_CLOCK_FILE: clockFile(folder, name),
+      },
       logPath: join(logs, `${name}.log`),
       onUnexpectedExit,
     });
@@ -246,6 +269,7 @@ async function startParts(options: SystemOptions, stops: (() => Promise<unknown>
     proxies,
     simulator: new SimulatorControl(simulatorUrl.origin),
     apps: [await createApp(apiPorts[0], 'a'), await createApp(apiPorts[0], 'b')],
+    folder,
     databaseUrl,
     stops,
   });

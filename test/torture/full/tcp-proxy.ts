@@ -4,11 +4,14 @@ import { connect, createServer, type AddressInfo, type Server, type Socket } fro
 
 const LOOPBACK = '127.0.0.1';
 
-export type ProxyState = 'open' | 'cut' | 'stall' | 'stall_answers';
+/** `swallow_answers`: what comes back is gone for good. */
+export type ProxyState = 'open' | 'cut' | 'stall' | 'stall_answers' | 'swallow_answers';
 
 interface Pair {
   readonly caller: Socket;
   readonly target: Socket;
+  /** Something of what came back was swallowed. */
+  isSpoilt: boolean;
 }
 
 export class TcpProxy {
@@ -76,7 +79,7 @@ export class TcpProxy {
     const target = connect({ host: LOOPBACK, port: this.#targetPort(), allowHalfOpen: true });
     caller.setNoDelay(true);
     target.setNoDelay(true);
-    const pair: Pair = { caller, target };
+    const pair: Pair = { caller, target, isSpoilt: false };
     this.#pairs.add(pair);
     this.#pump(caller, target, pair);
     this.#pump(target, caller, pair);
@@ -85,6 +88,9 @@ export class TcpProxy {
 
   #pump(from: Socket, to: Socket, pair: Pair): void {
     from.on('data', (chunk: Buffer) => {
+      if (from === pair.target && this.#state === 'swallow_answers') pair.isSpoilt = true;
+      // A stream with a hole in it is worth nothing any more.
+      if (from === pair.target && pair.isSpoilt) return;
       if (!to.write(chunk)) from.pause();
     });
     to.on('drain', () => this.#regulate(pair));

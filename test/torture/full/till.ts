@@ -4,7 +4,9 @@ import http from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseLosslessly } from '../../../clients/typescript/lossless-json.ts';
 import { createNonce, signRequest } from '../../../clients/typescript/sign.ts';
-import type { ClientLedger, SeenRecord } from './client-ledger.ts';
+import { isVerdict } from '../oracle/ledger-index.ts';
+import type { SeenRecord, SentRequest } from '../oracle/ledgers.ts';
+import type { ClientLedger } from './client-ledger.ts';
 import type { PlannedTill } from './plan.ts';
 import type { AppCredentials } from './system.ts';
 
@@ -36,18 +38,22 @@ export interface TillDeps {
 
 export interface Asked {
   readonly till: number;
-  readonly app: 0 | 1;
+  /** Position in the apps. */
+  readonly app: number;
   readonly token: string;
 }
 
-/** Sends the same request until the gateway says how it ended, the till loses patience, or the run is over. */
+/**
+ * Sends the same request until the gateway says how it ended, the till loses patience, or the run is over.
+ * @returns whether the till knows how it ended
+ */
 export async function redeem(
   deps: TillDeps,
   till: PlannedTill,
   token: string,
   coupon: CouponName,
   firstApi: 0 | 1,
-): Promise<void> {
+): Promise<boolean> {
   const asked: Asked = { till: till.till, app: till.app, token };
   const body = JSON.stringify({
     poi_id: till.poiId,
@@ -60,26 +66,38 @@ export async function redeem(
   for (let attempt = 1; attempt <= till.patience && !deps.closing.aborted; attempt += 1) {
     const heard: Heard =
       isProcessing && till.follow === 'look_up'
-        ? await lookUp(deps, asked, api)
+        ? await lookUp(deps, asked, api, 'look_up')
         : await ask(deps, { ...asked, operation: 'verify' }, api, 'POST', '/v1/open/coupons/verify', body);
-    if (isOver(heard)) return;
-    isProcessing = heard.kind === 'record';
+    if (isOver(heard)) return heard.kind === 'record';
+    isProcessing = heard.kind === 'record' && heard.record.verify_status === 'processing';
     // Another process may be well when one is not.
     if (heard.kind === 'nothing') api = api === 0 ? 1 : 0;
     const backoffMs = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 1.8 ** (attempt - 1));
     const askedToWaitMs = heard.kind === 'error' ? Math.min(heard.retryAfterMs, MAX_RETRY_AFTER_MS) : 0;
     await delay(backoffMs + askedToWaitMs, undefined, { signal: deps.closing }).catch(() => undefined);
   }
+  return false;
 }
+
+/** Errors that say: wait, then the same again. */
+const PASSING_CODES: ReadonlySet<string> = new Set(['coupon.sibling_in_doubt', 'verification.not_found']);
 
 function isOver(heard: Heard): boolean {
-  if (heard.kind === 'record') return heard.record.verify_status !== 'processing';
-  return heard.kind === 'error' && heard.status < 500 && heard.status !== 429 && heard.status !== 404;
+  // One that was not attempted is asked again: the same token may try again.
+  if (heard.kind === 'record') return isVerdict(heard.record);
+  return (
+    heard.kind === 'error' && heard.status < 500 && heard.status !== 429 && !PASSING_CODES.has(heard.code)
+  );
 }
 
-export function lookUp(deps: TillDeps, asked: Asked, api: 0 | 1): Promise<Heard> {
-  const path = `/v1/open/coupons/verifications/${encodeURIComponent(asked.token)}`;
-  return ask(deps, { ...asked, operation: 'look_up' }, api, 'GET', path, '');
+export function lookUp(
+  deps: TillDeps,
+  { till, app, token }: Asked,
+  api: 0 | 1,
+  operation: 'look_up' | 'closing_look_up',
+): Promise<Heard> {
+  const path = `/v1/open/coupons/verifications/${encodeURIComponent(token)}`;
+  return ask(deps, { till, app, token, operation }, api, 'GET', path, '');
 }
 
 /**
@@ -139,13 +157,13 @@ function readPrepared(
 
 async function ask(
   deps: TillDeps,
-  request: Asked & { readonly operation: 'verify' | 'look_up' | 'prepare' },
+  request: Asked & Pick<SentRequest, 'operation'>,
   api: 0 | 1,
   method: 'GET' | 'POST',
   path: string,
   body: string,
 ): Promise<Heard> {
-  const { clientKey, secret } = deps.apps[request.app];
+  const { clientKey, secret } = deps.apps[request.app === 0 ? 0 : 1];
   const signed = await signRequest({
     clientKey,
     secret,
@@ -159,18 +177,13 @@ async function ask(
   try {
     const answer = await send(deps.apiAddresses[api], method, path, body, signed.headers);
     const parsed = parseLosslessly(answer.text) as {
-      data?: SeenRecord;
+      data?: Record<string, unknown>;
       error?: { code?: string };
     };
     const code = parsed.error?.code ?? null;
-    const record = answer.status === 200 && request.operation !== 'prepare' ? (parsed.data ?? null) : null;
-    deps.ledger.end({
-      kind: 'answer',
-      request: number,
-      status: answer.status,
-      code,
-      record: record && pickSeen(record),
-    });
+    const isRecord = answer.status === 200 && request.operation !== 'prepare' && parsed.data !== undefined;
+    const record = isRecord ? seen(parsed.data ?? {}) : null;
+    deps.ledger.end({ kind: 'answer', request: number, status: answer.status, code, record });
     if (answer.status === 200 && request.operation === 'prepare') return { kind: 'passed_on', body: parsed };
     if (record) return { kind: 'record', record };
     return { kind: 'error', status: answer.status, code: code ?? '', retryAfterMs: answer.retryAfterMs };
@@ -181,9 +194,9 @@ async function ask(
   }
 }
 
-function pickSeen(record: SeenRecord): SeenRecord {
-  const { id, verify_status, verify_token, error_code, verify_id, certificate_id } = record;
-  return { id, verify_status, verify_token, error_code, verify_id, certificate_id };
+/** Without Douyin's own words, which nobody compares. */
+function seen({ douyin_response: _, ...view }: Record<string, unknown>): SeenRecord {
+  return { reason: '', ...view } as SeenRecord;
 }
 
 function send(

@@ -1,0 +1,449 @@
+// A checker that finds nothing proves nothing: here each kind of finding, and each gateway that is broken in a way of its own,
+// is planted, one at a time, in clean ledgers.
+import { describe, expect, it } from '@jest/globals';
+import { check, FINDING_KINDS, type FindingKind, isClean } from './checker.ts';
+import type {
+  ClientEntry,
+  Effect,
+  GatewayRow,
+  Ledgers,
+  SeenRecord,
+  SoldOrder,
+  Truth,
+  UsedToken,
+} from './ledgers.ts';
+
+const STORE = 'store-1';
+const PAY_FEN = 7900;
+const ORIGINAL_FEN = 9900;
+
+const row = (changes: Partial<GatewayRow> = {}): GatewayRow => ({
+  id: 1,
+  app_id: 7,
+  verify_token: 'till-1',
+  verify_status: 'success',
+  step: 'settled',
+  round: 1,
+  reason: null,
+  error_code: 0,
+  error_description: '',
+  douyin_verify_token: 'douyin-1',
+  poi_id: STORE,
+  encrypted_code: 'code-1',
+  certificate_id: 'certificate-1',
+  verify_id: 'use-1',
+  order_id: 'order-1',
+  pay_amount: PAY_FEN,
+  receipt_amount: PAY_FEN,
+  discount_amount: ORIGINAL_FEN - PAY_FEN,
+  enrichment_status: 'success',
+  send_count: 1,
+  open_send_count: 1,
+  last_outcome: null,
+  last_note: null,
+  created_at: '1970-01-01T00:00:01.000Z',
+  round_started_at: '1970-01-01T00:00:01.000Z',
+  settled_at: '1970-01-01T00:00:02.000Z',
+  verify_time: '1970-01-01T00:00:02.000Z',
+  product_name: '双人下午茶套餐',
+  ...changes,
+});
+
+const failedRow = (changes: Partial<GatewayRow> = {}) =>
+  row({
+    verify_status: 'failed',
+    error_code: 1265,
+    verify_id: '',
+    enrichment_status: 'skipped',
+    verify_time: null,
+    ...changes,
+  });
+const closedRow = (changes: Partial<GatewayRow> = {}) =>
+  failedRow({
+    step: 'not_attempted',
+    reason: 'douyin.unavailable',
+    error_code: 0,
+    send_count: 0,
+    open_send_count: 0,
+    ...changes,
+  });
+const openRow = (changes: Partial<GatewayRow> = {}) =>
+  row({
+    verify_status: 'processing',
+    step: 'sent',
+    verify_id: '',
+    enrichment_status: 'pending',
+    settled_at: null,
+    verify_time: null,
+    ...changes,
+  });
+const second = {
+  id: 2,
+  verify_token: 'till-2',
+  douyin_verify_token: 'douyin-2',
+  verify_id: 'use-2',
+  encrypted_code: 'code-2',
+  certificate_id: 'certificate-2',
+  order_id: 'order-2',
+};
+
+const effect = (changes: Partial<Effect> = {}): Effect => ({
+  sequence: 1,
+  kind: 'verified',
+  at_ms: 1500,
+  verify_id: 'use-1',
+  certificate_id: 'certificate-1',
+  encrypted_code: 'code-1',
+  order_id: 'order-1',
+  poi_id: STORE,
+  verify_token: 'douyin-1',
+  verified_by: 'api',
+  serial_number: null,
+  ...changes,
+});
+const secondEffect = (changes: Partial<Effect> = {}) =>
+  effect({
+    sequence: 2,
+    verify_id: 'use-2',
+    certificate_id: 'certificate-2',
+    encrypted_code: 'code-2',
+    order_id: 'order-2',
+    verify_token: 'douyin-2',
+    ...changes,
+  });
+const atTill = (changes: Partial<Effect> = {}) =>
+  effect({ verify_id: 'use-till', verify_token: null, verified_by: 'till', at_ms: 500, ...changes });
+
+const truth = (changes: Partial<Truth> = {}): Truth => ({
+  verify_token: 'douyin-1',
+  order_id: 'order-1',
+  effect: 'verified',
+  is_in_review: false,
+  sends: 1,
+  parameter_sets: 1,
+  ...changes,
+});
+const unredeemed = truth({ effect: 'none' });
+
+const order = (changes: Partial<SoldOrder> = {}): SoldOrder => ({
+  orderId: 'order-1',
+  certificateIds: ['certificate-1'],
+  timesCount: null,
+  payFen: PAY_FEN,
+  originalFen: ORIGINAL_FEN,
+  isAmountShown: true,
+  poiIds: [STORE],
+  flaw: null,
+  meals: 1,
+  changes: [],
+  ...changes,
+});
+const secondOrder = order({ orderId: 'order-2', certificateIds: ['certificate-2'] });
+
+const used = (changes: Partial<UsedToken> = {}): UsedToken => ({
+  till: 1,
+  app: 0,
+  token: 'till-1',
+  poiId: STORE,
+  orderId: 'order-1',
+  isControl: false,
+  ...changes,
+});
+const secondUsed = used({ till: 2, token: 'till-2', orderId: 'order-2' });
+
+/** What a till is shown of a row. */
+const shown = (of: GatewayRow, changes: Partial<SeenRecord> = {}): SeenRecord => ({
+  ...of,
+  advice: '',
+  reason: of.reason ?? '',
+  ...changes,
+});
+
+const left = (atMs: number, verifyToken = 'douyin-1') => ({ verifyToken, atMs, heldMs: 0 });
+
+interface Ask {
+  readonly at?: number;
+  readonly till?: number;
+  readonly token?: string;
+  readonly operation?: 'verify' | 'look_up' | 'closing_look_up';
+}
+/** One request and what it heard: a record, an error, or nothing. Asked at `at` seconds, answered one second later. */
+let requests = 0;
+const asked = (heard: SeenRecord | string | null, ask: Ask = {}): ClientEntry[] => {
+  requests += 1;
+  const { at = 1, till = 1, token = 'till-1', operation = 'verify' } = ask;
+  const atMs = (at + 1) * 1000;
+  const common = { request: requests, atMs };
+  return [
+    { kind: 'request', ...common, atMs: at * 1000, till, app: 0, operation, token },
+    heard === null
+      ? { kind: 'no_answer', ...common, cause: 'timeout' }
+      : typeof heard === 'string'
+        ? {
+            kind: 'answer',
+            ...common,
+            status: Number(heard.split(' ')[0]),
+            code: heard.split(' ')[1] ?? null,
+            record: null,
+          }
+        : { kind: 'answer', ...common, status: 200, code: null, record: heard },
+  ];
+};
+const closing = (heard: SeenRecord | string | null, ask: Ask = {}) =>
+  asked(heard, { at: 100, operation: 'closing_look_up', ...ask });
+
+/** One till that redeemed one coupon; `rows` and what is told of them go together. */
+const ledgers = (changes: Partial<Ledgers> = {}): Ledgers => {
+  const rows = changes.rows ?? [row()];
+  const [first] = rows;
+  return {
+    appIds: [7, 8],
+    bounds: { budgetMs: 8000, sendSlackMs: 1000, answerSlackMs: 100, isFirstAnswerLost: false },
+    usedTokens: [used()],
+    orders: [order()],
+    client: first ? [...asked(shown(first)), ...closing(shown(first))] : [],
+    rows,
+    effects: [effect()],
+    truths: [truth()],
+    calls: [],
+    departures: [left(1400)],
+    verdicts: new Map(),
+    disturbed: [],
+    resolutions: [],
+    ...changes,
+  };
+};
+/** Two tills, each with an order of its own. */
+const twoTills = (rows: readonly [GatewayRow, GatewayRow], changes: Partial<Ledgers> = {}): Ledgers =>
+  ledgers({
+    rows,
+    usedTokens: [used(), secondUsed],
+    orders: [order(), secondOrder],
+    client: [
+      ...asked(shown(rows[0])),
+      ...asked(shown(rows[1]), { till: 2, token: 'till-2' }),
+      ...closing(shown(rows[0])),
+      ...closing(shown(rows[1]), { till: 2, token: 'till-2' }),
+    ],
+    effects: [effect(), secondEffect()],
+    truths: [truth(), truth({ verify_token: 'douyin-2', order_id: 'order-2' })],
+    departures: [left(1400), left(1400, 'douyin-2')],
+    ...changes,
+  });
+const nothingRedeemed = { effects: [], truths: [unredeemed] };
+const neverSent = { effects: [], truths: [truth({ effect: 'none', sends: 0 })], departures: [] };
+const fault = (kind: string, endpoint = 'verify') => ({
+  sequence: 1,
+  endpoint,
+  at_ms: 1400,
+  facts: { order_id: 'order-1', verify_token: 'douyin-1' },
+  fault: kind,
+  outcome: 'answered',
+});
+const elsewhere = '这张券已在别处核销过（不是通过本系统）。';
+const here = (record: number) =>
+  `这张券已在本系统核销过：2026-03-11 18:35，门店 ${STORE}，记录号 ${record}。请与顾客核对`;
+const usedBefore = failedRow({ error_code: 1208 });
+
+describe('check', () => {
+  it('finds nothing in ledgers that agree', () => {
+    const findings = check(ledgers());
+    for (const kind of FINDING_KINDS) expect([kind, findings[kind]]).toEqual([kind, []]);
+    expect(isClean(findings)).toBe(true);
+  });
+
+  it.each<[string, Ledgers]>([
+    ['told 502, asked again, and redeemed then', ledgers({
+      client: [
+        ...asked('502 douyin.unavailable', { at: 1 }),
+        ...asked(shown(openRow()), { at: 3 }),
+        ...closing(shown(row())),
+      ],
+      calls: [fault('cut-before-effect', 'prepare')],
+      departures: [left(3500)],
+    })],
+    ['sent in time for a till that hears nothing', ledgers({ client: [...asked(null), ...closing(shown(row()))] })],
+    ['repeated long after, because the first send may have arrived', ledgers({
+      client: [...asked(shown(openRow())), ...closing(shown(row()))],
+      departures: [1400, 400_000].map((atMs) => left(atMs)),
+    })],
+    ['a times card used twice', twoTills(
+      [row({ order_id: 'order-1' }), row({ ...second, certificate_id: 'certificate-1', order_id: 'order-1' })],
+      {
+        usedTokens: [used(), used({ till: 2, token: 'till-2' })],
+        orders: [order({ timesCount: 2, payFen: 2 * PAY_FEN, originalFen: 2 * ORIGINAL_FEN, meals: null })],
+        effects: [
+          effect({ serial_number: 1 }),
+          effect({ verify_id: 'use-2', verify_token: 'douyin-2', serial_number: 2 }),
+        ],
+      },
+    )],
+    ['a refusal of what another till used', ledgers({
+      rows: [usedBefore],
+      effects: [atTill()],
+      truths: [unredeemed],
+      client: [...asked(shown(usedBefore, { advice: elsewhere })), ...closing(shown(usedBefore))],
+    })],
+    ['an operator’s mistaken word', ledgers({
+      rows: [failedRow({ error_code: 0 })],
+      resolutions: [{ verificationId: 1, verifyStatus: 'failed', askedAtMs: 50_000, answeredAtMs: 50_100, isAccepted: true }],
+    })],
+    ['used, cancelled in Douyin’s app, and used again', ledgers({
+      effects: [atTill(), atTill({ kind: 'cancelled', at_ms: 600 }), effect()],
+    })],
+  ])('finds nothing wrong with: %s', (_what, clean) => {
+    const findings = check(clean);
+    for (const kind of FINDING_KINDS) expect([kind, findings[kind]]).toEqual([kind, []]);
+  }); // prettier-ignore
+
+  it.each<[FindingKind, string, Ledgers]>([
+    ['double', 'a coupon redeemed twice', twoTills([row(), row({ ...second, certificate_id: 'certificate-1' })], {
+      effects: [effect(), secondEffect({ certificate_id: 'certificate-1' })],
+    })],
+    ['double', 'one token with two redemptions', ledgers({ effects: [effect(), effect({ verify_id: 'use-2', serial_number: 2 })] })],
+    ['double', 'one redemption claimed by two rows without ids', twoTills([row({ verify_id: '' }), row({ ...second, douyin_verify_token: 'douyin-1', certificate_id: 'certificate-1', verify_id: '' })], { effects: [effect()] })],
+    ['double', 'one verify id claimed by two rows', twoTills([row(), row({ ...second, verify_id: 'use-1' })])],
+    ['double', 'a success that Douyin did not redeem', ledgers(nothingRedeemed)],
+    ['double', 'one meal paid with two coupons of its order', twoTills([row(), row({ ...second, order_id: 'order-1' })], {
+      orders: [order({ certificateIds: ['certificate-1', 'certificate-2'] })],
+      usedTokens: [used(), used({ till: 2, token: 'till-2' })],
+      effects: [effect(), secondEffect({ order_id: 'order-1' })],
+    })],
+    ['lost', 'a redemption without a record', ledgers({ effects: [effect(), secondEffect()] })],
+    ['lost', 'an earlier round’s token that redeemed as well', ledgers({
+      rows: [row({ round: 2 })],
+      effects: [effect(), effect({ verify_id: 'use-0', verify_token: 'douyin-0', certificate_id: 'certificate-0' })],
+      truths: [truth(), truth({ verify_token: 'douyin-0' })],
+    })],
+    ['lost', 'a redemption whose row says failed', ledgers({ rows: [failedRow()] })],
+    ['lost', 'a redemption after an operator’s word', ledgers({
+      rows: [failedRow({ error_code: 0 })],
+      resolutions: [{ verificationId: 1, verifyStatus: 'failed', askedAtMs: 1000, answeredAtMs: 1100, isAccepted: true }],
+    })],
+    ['lost', 'an answer about a record that is not there', ledgers({ rows: [], client: [...asked(shown(row())), ...closing('404 verification.not_found')], effects: [], truths: [] })],
+    ['lost', 'an answer about another till’s record', ledgers({ rows: [row({ verify_token: 'till-other' })] })],
+    ['contradictions', 'success told, failed stored', ledgers({
+      rows: [failedRow()], ...nothingRedeemed,
+      client: [...asked(shown(row())), ...closing(shown(failedRow()))],
+    })],
+    ['contradictions', 'failed told, success stored', ledgers({ client: [...asked(shown(failedRow())), ...closing(shown(row()))] })],
+    ['contradictions', 'failed told by a look-up, success stored', ledgers({
+      client: [...asked(shown(openRow())), ...asked(shown(failedRow()), { at: 3, operation: 'look_up' }), ...closing(shown(row()))],
+    })],
+    ['contradictions', 'only ever told that nothing was done', ledgers({
+      client: [...asked('503 gateway.database_unavailable'), ...closing(shown(row()))],
+    })],
+    ['contradictions', 'refused as used, and nobody used it', ledgers({ rows: [usedBefore], ...nothingRedeemed })],
+    ['unknown', 'a row that never ended', ledgers({ rows: [openRow()] })],
+    ['misuse', 'a 500', ledgers({ client: [...asked('500 internal.unexpected'), ...closing(shown(row()))] })],
+    ['misuse', 'other parameters under one token', ledgers({ truths: [truth({ parameter_sets: 2 })] })],
+    ['misuse', 'a success whose verify never arrived', ledgers({ truths: [truth({ sends: 0 })] })],
+    ['misuse', 'two verdicts', ledgers({ verdicts: new Map([[1, 2]]) })],
+    ['misuse', 'a verify with a token of nobody', ledgers({
+      calls: [{ sequence: 1, endpoint: 'verify', at_ms: 0, facts: { verify_token: 'made-up' }, fault: null, outcome: 'answered' }],
+    })],
+    ['promises', 'sent after 502, and the till asks again later', ledgers({
+      client: [
+        ...asked('502 douyin.unavailable', { at: 1 }),
+        ...asked(shown(row()), { at: 30 }),
+        ...closing(shown(row())),
+      ],
+      departures: [left(20_000)],
+    })],
+    ['promises', 'sent before anybody asked', ledgers({ departures: [left(500)] })],
+    ['promises', 'sent for the first time long after its till had gone', ledgers({
+      client: [...asked(null), ...closing(shown(row()))],
+      departures: [left(31_000)],
+    })],
+    ['promises', 'sent again after the gateway had said that its send did nothing', ledgers({
+      client: [...asked('502 douyin.refused_gateway', { at: 1 }), ...closing(shown(row()))],
+      departures: [1400, 40_000].map((atMs) => left(atMs)),
+    })],
+    ['promises', 'redeemed after an operator was told that it failed', ledgers({
+      rows: [failedRow({ error_code: 0 })],
+      resolutions: [{ verificationId: 1, verifyStatus: 'failed', askedAtMs: 1000, answeredAtMs: 1100, isAccepted: true }],
+    })],
+    ['advice', 'used elsewhere, and it was ours', twoTills([row(), failedRow({ ...second, error_code: 1208, verify_id: '', certificate_id: 'certificate-1', order_id: 'order-1' })], {
+      effects: [effect()],
+      client: [
+        ...asked(shown(row())),
+        ...asked(shown(failedRow({ ...second, error_code: 1208, verify_id: '', certificate_id: 'certificate-1', order_id: 'order-1' }), { advice: elsewhere }), { at: 5, till: 2, token: 'till-2' }),
+      ],
+    })],
+    ['advice', 'used elsewhere, and nobody did', ledgers({
+      rows: [usedBefore], ...nothingRedeemed, client: [...asked(shown(usedBefore, { advice: elsewhere }))],
+    })],
+    ['advice', 'used here, and it was elsewhere', ledgers({
+      rows: [usedBefore], effects: [atTill()], truths: [unredeemed],
+      client: [...asked(shown(usedBefore, { advice: here(9) }))],
+    })],
+    ['data', 'a redemption of another coupon', ledgers({ rows: [row({ certificate_id: 'certificate-9' })] })],
+    ['data', 'the whole order’s amount on each coupon', ledgers({ rows: [row({ pay_amount: 2 * PAY_FEN })] })],
+    ['data', 'a times card’s price at each use', ledgers({
+      orders: [order({ timesCount: 3, meals: null })], effects: [effect({ serial_number: 1 })],
+    })],
+    ['data', 'a wrong discount', ledgers({ rows: [row({ discount_amount: 0 })] })],
+    ['data', 'a wrong share of the receipt', ledgers({ rows: [row({ receipt_amount: 1 })] })],
+    ['liveness', 'the final answer is not the row’s', ledgers({
+      client: [...asked(shown(row())), ...closing(shown(row(), { product_name: '另一份套餐' }))],
+    })],
+    ['liveness', 'nothing heard at the end', ledgers({ client: [...asked(shown(row())), ...closing(null)] })],
+    ['liveness', 'a control that fails', ledgers({
+      usedTokens: [used({ isControl: true })], rows: [failedRow()], ...nothingRedeemed,
+    })],
+    ['unjustified', '503 with nothing in the way', ledgers({
+      client: [...asked('503 gateway.engine_unavailable'), ...asked(shown(row()), { at: 3 }), ...closing(shown(row()))],
+    })],
+  ])('%s: %s', (kind, _what, broken) => {
+    const findings = check(broken);
+    expect(findings[kind]).not.toEqual([]);
+    expect(isClean(findings)).toBe(false);
+  }); // prettier-ignore
+
+  describe('of a gateway that', () => {
+    it.each<[string, FindingKind, Ledgers]>([
+      ['answers processing for ever', 'liveness', ledgers({
+        client: [...asked(shown(openRow())), ...closing(shown(openRow()))],
+      })],
+      ['answers 503 for ever', 'liveness', ledgers({
+        rows: [], ...neverSent,
+        client: [...asked('503 gateway.busy'), ...closing('503 gateway.database_unavailable')],
+      })],
+      ['attempts nothing', 'unjustified', ledgers({
+        rows: [closedRow()], ...neverSent,
+        client: [...asked('502 douyin.unavailable'), ...closing(shown(closedRow()))],
+      })],
+      ['refuses good coupons', 'unjustified', ledgers({ rows: [failedRow()], ...nothingRedeemed })],
+      ['redeems in the wrong store', 'data', ledgers({
+        rows: [row({ poi_id: 'store-2' })], effects: [effect({ poi_id: 'store-2' })],
+      })],
+      ['tells another verify id', 'data', ledgers({
+        client: [...asked(shown(row(), { verify_id: 'use-9' })), ...closing(shown(row()))],
+      })],
+      ['says success, then processing', 'monotony', ledgers({
+        client: [...asked(shown(row())), ...asked(shown(openRow()), { at: 3 }), ...closing(shown(row()))],
+      })],
+      ['tells one verify id, then another', 'monotony', ledgers({
+        client: [...asked(shown(row())), ...asked(shown(row(), { verify_id: 'use-9' }), { at: 3 }), ...closing(shown(row()))],
+      })],
+      ['never enriches', 'liveness', ledgers({ rows: [row({ enrichment_status: 'pending' })] })],
+      ['gives up enriching', 'liveness', ledgers({ rows: [row({ enrichment_status: 'stuck' })] })],
+      ['says 503 and redeems', 'promises', ledgers({
+        client: [...asked('503 gateway.database_unavailable'), ...closing(shown(row()))],
+        departures: [left(31_000)],
+      })],
+    ])('%s it finds: %s', (_what, kind, broken) => {
+      const findings = check(broken);
+      expect(findings[kind]).not.toEqual([]);
+      expect(isClean(findings)).toBe(false);
+    }); // prettier-ignore
+  });
+
+  it('leaves to an operator only what Douyin itself made undecidable', () => {
+    const open = openRow({ step: 'unsettled' });
+    expect(isClean(check(ledgers({ rows: [open] })))).toBe(false);
+    const undecidable = check(ledgers({ rows: [open], calls: [fault('stale-certificate', 'get')] }));
+    expect(undecidable.forOperator).toHaveLength(1);
+    expect(isClean(undecidable)).toBe(true);
+  });
+});
