@@ -1,12 +1,15 @@
-// A short fast tier with a fresh seed each time. `npm run torture:fast` is the long one.
+// A short fast tier; its seed follows from the commit. `npm run torture:fast` is the long one.
 import { spawn } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from '@jest/globals';
+import { seedOfCommit } from '../seed-of-commit.ts';
+import type { SabotageName } from './sabotage.ts';
+import type { FindingKind } from '../oracle/checker.ts';
 
 const MAIN = fileURLToPath(new URL('./main.ts', import.meta.url));
 const SEEDS = 12;
 const VERIFICATIONS_PER_SEED = 50;
+const SABOTAGED_SEEDS = 4;
 const TIMEOUT_MS = 120_000;
 
 interface Run {
@@ -15,7 +18,7 @@ interface Run {
 }
 
 /** In a process of its own: it turns the clocks of the one it runs in. */
-function torture(seed: string, seeds: number): Promise<Run> {
+function torture(seed: string, seeds: number, ...more: readonly string[]): Promise<Run> {
   return new Promise((resolve, reject) => {
     const child = spawn(
       process.execPath,
@@ -30,6 +33,7 @@ function torture(seed: string, seeds: number): Promise<Run> {
           String(VERIFICATIONS_PER_SEED),
         ],
         ...['--workers', '1', '--lanes', '2', '--max-minutes', '2'],
+        ...more,
       ],
       { stdio: ['ignore', 'pipe', 'pipe'], timeout: TIMEOUT_MS },
     );
@@ -46,7 +50,7 @@ describe('the fast tier', () => {
   it(
     'redeems nothing twice and loses nothing under faults, crashes and second runners',
     async () => {
-      const seed = randomBytes(4).toString('hex');
+      const seed = seedOfCommit();
       process.stderr.write(`fast tier: seed ${seed}\n`);
       const { code, output } = await torture(seed, SEEDS);
       // The whole report is the message: it names the seeds and how to replay them.
@@ -60,7 +64,7 @@ describe('the fast tier', () => {
   it(
     'runs a seed the same way each time',
     async () => {
-      const seed = randomBytes(4).toString('hex');
+      const seed = seedOfCommit();
       const reportOf = ({ output }: Run) =>
         output.replace(/ in \d+ s \(\d+\/s; /, ' (').replace(/^\d+ s: .*\n/gm, '');
       const first = reportOf(await torture(seed, 1));
@@ -69,4 +73,26 @@ describe('the fast tier', () => {
     },
     TIMEOUT_MS + 5000,
   );
+
+  // A fixed seed: in it the bug's moment comes.
+  it.each<[SabotageName, FindingKind]>([
+    ['answers_processing', 'liveness'],
+    ['never_sends', 'unjustified'],
+    ['no_fence', 'promises'],
+    ['no_enrichment', 'liveness'],
+  ])(
+    'finds a gateway with %s',
+    async (sabotage, kind) => {
+      const { code, output } = await torture('controls', SABOTAGED_SEEDS, '--sabotage', sabotage);
+      expect(code).toBe(1);
+      const [, found] =
+        new RegExp(`${kind}: (\\d+)`).exec(output.split('\n').filter(isTotals).join('')) ?? [];
+      expect(Number(found)).toBeGreaterThan(0);
+    },
+    TIMEOUT_MS + 5000,
+  );
 });
+
+function isTotals(line: string): boolean {
+  return line.startsWith('double: ');
+}

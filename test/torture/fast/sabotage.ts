@@ -1,8 +1,11 @@
 // Gateways that are broken on purpose: controls that the checker must find. Each breaks one thing, where the parts of a process
 // meet; everything else is the real gateway.
+import { setTimeout as delay } from 'node:timers/promises';
 import type { SettlementPolicy, Verification } from '../../../src/domain/verification.ts';
 import type { Douyin } from '../../../src/ports/douyin.ts';
 import type { Activities } from '../../../workflows/activities.ts';
+
+const SLOW_PREPARE_MS = 16_000;
 
 /** What stands between the parts of a process. */
 export interface Sabotage {
@@ -36,6 +39,14 @@ const SABOTAGES = {
   no_fence: {
     ...NO_SABOTAGE,
     policy: (policy) => ({ ...policy, firstSendWithinMs: 600_000 }),
+    // Slow enough that a gateway with its fence would give up.
+    activities: (activities) => ({
+      ...activities,
+      prepareCoupon: async (key) => {
+        await delay(SLOW_PREPARE_MS);
+        return activities.prepareCoupon(key);
+      },
+    }),
   },
   no_enrichment: {
     ...NO_SABOTAGE,

@@ -50,8 +50,9 @@ function* differences(used: UsedToken, told: SeenRecord, row: GatewayRow | undef
   }
   if (told.verify_status === 'processing' && !isOpen(row))
     yield `till ${used.till} is told processing for ever: ${name(row)} is ${row.verify_status}`;
-  // What the gateway itself ended it says in words of the reader's language.
-  const isInItsWords = (field: string) => field === 'error_description' && told.reason !== '';
+  // Where Douyin gave no words the gateway has its own, in the reader's language.
+  const isInItsWords = (field: string) =>
+    field === 'error_description' && (told.reason !== '' || row.error_description === '');
   const differing = [
     ...FIELDS.filter((field) => !isInItsWords(field)).filter(
       (field) => asText(told[field]) !== asText(row[field] ?? zeroOf(told[field])),
