@@ -153,8 +153,8 @@ describe('the examples', () => {
     });
     const undecidedId = (processing.json() as { data: { id: number } }).data.id;
     await internal('resolveVerification', 'POST', `/v1/internal/verifications/${undecidedId}/resolve`, {
-      verify_status: 'failed',
-      note: '来客后台显示未核销',
+      verify_status: 'success',
+      note: '来客后台显示已由本店核销',
     });
 
     const stuck = state.createOrder();

@@ -51,6 +51,10 @@ const COLUMNS = {
   create_order_time: '2026-03-09T08:00:00.026Z',
   pay_time: '2026-03-09T08:01:00.027Z',
   settled_at: '2026-03-11T10:35:13.028Z',
+  item_no: 32,
+  item_count: 33,
+  cancel_status: 'cancelled',
+  cancelled_at: '2026-03-11T10:40:00.034Z',
   updated_at: '2026-03-11T10:35:14.029Z',
 } as const;
 const CREATED_AT = '2026-03-11T10:35:11.030Z';
@@ -105,6 +109,13 @@ beforeAll(async () => {
     device_id: 'device-4',
     note: '备注五',
     advice: '',
+    item_no: 32,
+    item_count: 33,
+    cancel_status: 'cancelled',
+    cancelled_at: '2026-03-11T10:40:00.034Z',
+    // An hour after it was verified.
+    cancellable_until: '2026-03-11T11:35:12.025Z',
+    reason: '',
   };
 }, 60_000);
 afterAll(async () => {
