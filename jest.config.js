@@ -36,6 +36,7 @@ export default {
       'simulator',
       'observability',
       'mutants',
+      'explore',
     ]),
     project('http', [
       'http',

@@ -1,0 +1,53 @@
+// Which orders, and which of Douyin's undocumented ways, are walked.
+import { type OptionName, OPTIONS } from './layout.ts';
+
+/** One scan of one coupon. */
+const ONE_SCAN: readonly (readonly OptionName[])[] = [
+  [],
+  ['replay_says_used'],
+  ['cancelled_uses_dropped'],
+  ['replay_says_used', 'cancelled_uses_dropped'],
+  ['records_without_store'],
+  ['no_time_at_send'],
+  ['no_time_at_send', 'no_time_at_prepare'],
+  ['no_time_at_look_up'],
+  ['no_time_at_send', 'no_time_at_prepare', 'no_time_at_look_up'],
+  ['times_card'],
+  ['times_card', 'replay_says_used'],
+  ['times_card', 'cancelled_uses_dropped'],
+];
+
+/** A second scan of the same order, with a token of its own. Many more orders of steps: walked with one trouble less. */
+const TWO_SCANS: readonly (readonly OptionName[])[] = [
+  ['second_scan'],
+  ['second_scan', 'two_coupons'],
+  ['second_scan', 'times_card'],
+  ['second_scan', 'second_is_encrypted'],
+  ['second_scan', 'second_is_encrypted', 'two_coupons'],
+  ['second_scan', 'second_is_encrypted', 'times_card'],
+];
+
+const QUICK_TWO_SCANS: readonly string[] = [
+  'second_scan,two_coupons',
+  'second_scan,second_is_encrypted,times_card',
+];
+
+export interface World {
+  readonly options: number;
+  /** How many troubles fewer than asked for. */
+  readonly lessTroubles: number;
+  /** Whether it is among those that are walked where there is little time. */
+  readonly isQuick: boolean;
+}
+
+export const worldOf = (names: readonly OptionName[]): number =>
+  names.reduce((world, name) => world | OPTIONS[name], 0);
+
+export const WORLDS: readonly World[] = [
+  ...ONE_SCAN.map((names) => ({ options: worldOf(names), lessTroubles: 0, isQuick: true })),
+  ...TWO_SCANS.map((names) => ({
+    options: worldOf(names),
+    lessTroubles: 1,
+    isQuick: QUICK_TWO_SCANS.includes(names.join()),
+  })),
+];
