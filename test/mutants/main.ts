@@ -22,7 +22,7 @@ const PROGRAMS = {
     'test/torture/fast/main.ts',
     ...['--seeds', '24', '--verifications-per-seed', '60', '--seed', 'mutants', '--max-minutes', '2'],
   ],
-  explore: ['test/explore/main.ts'],
+  explore: ['test/explore/main.ts', '--quick'],
 } as const;
 type Program = keyof typeof PROGRAMS;
 
