@@ -7,6 +7,7 @@ import type { Redemption } from '../src/domain/verdict.ts';
 import type { LastOutcome, Verification } from '../src/domain/verification.ts';
 import type { VerifiedItem, VerifyOutcome } from '../src/ports/douyin.ts';
 import type { Closed, Unknown } from '../workflows/activities.ts';
+import { verifyWorkflowId } from '../workflows/contract.ts';
 import { decideByLookUp } from './look-up.ts';
 import type { VerificationRun } from './run.ts';
 
@@ -82,15 +83,22 @@ async function settleVerified(
     if (run.isOpen(row)) return lookUpAnothers(run, response);
   }
   const progress = await run.conclude(settled);
-  const isContradicted = progress.state === 'closed' && progress.verifyStatus !== 'success';
-  if (isContradicted) await tellContradiction(run, item);
+  if (progress.state === 'closed' && progress.verifyStatus !== 'success')
+    await tellContradiction(run, item, progress);
   return progress;
 }
 
 /** The record stays as it was ended: by an operator's word, mostly. People are told that Douyin's differs. */
-async function tellContradiction(run: VerificationRun, item: VerifiedItem): Promise<void> {
+async function tellContradiction(run: VerificationRun, item: VerifiedItem, ended: Closed): Promise<void> {
   run.deps.logger.error(
-    { verificationId: run.key.id, verifyId: item.verifyId, alert: 'verification.contradicted' },
+    {
+      verificationId: run.key.id,
+      workflowId: verifyWorkflowId(run.key.id, run.key.round),
+      verifyId: item.verifyId,
+      reason: ended.reason,
+      errorCode: ended.errorCode,
+      alert: 'verification.contradicted',
+    },
     'Douyin redeemed a coupon whose verification had ended otherwise',
   );
   await run.store((verifications) =>

@@ -12,6 +12,7 @@ import {
 import type { Settlement } from '../src/domain/verdict.ts';
 import type { Verification } from '../src/domain/verification.ts';
 import type { Closed, Unknown } from '../workflows/activities.ts';
+import { verifyWorkflowId } from '../workflows/contract.ts';
 import { closedProgress, describeOutcome, type VerificationRun } from './run.ts';
 
 const MAX_RECORDS = 200;
@@ -100,7 +101,9 @@ async function markUnsettled(run: VerificationRun, row: Verification): Promise<v
   run.deps.logger.error(
     {
       verificationId: row.id,
+      workflowId: verifyWorkflowId(row.id, row.round),
       reason: note.code,
+      errorCode: marked.errorCode,
       outcome: describeOutcome(marked),
       alert: 'verification.unsettled',
     },

@@ -53,7 +53,15 @@ describe('lookUpVerification', () => {
     await lookUp(key);
     expect(await bench.row(key)).toMatchObject({ step: 'unsettled', verifyStatus: 'processing' });
     expect((await bench.eventsOf(key)).filter((kind) => kind === 'unsettled')).toHaveLength(1);
-    expect(runner.alerts).toEqual(['verification.unsettled']);
+    expect(runner.alertLines).toEqual([
+      expect.objectContaining({
+        alert: 'verification.unsettled',
+        verificationId: key.verificationId,
+        workflowId: `verify-${key.verificationId}`,
+        reason: 'look_up_unused',
+        errorCode: 0,
+      }),
+    ]);
     bench.clock.advance(UNUSED_IS_FINAL_AFTER_MS);
     expect(await lookUp(key)).toMatchObject({
       state: 'closed',
@@ -281,7 +289,15 @@ describe('resolveVerification', () => {
       await bench.startRunner().activities.resolveVerification({ ...decision, ...key });
     });
     expect(await runner.activities.verifyCoupon(key)).toMatchObject({ verifyStatus: 'failed' });
-    expect(runner.alerts).toContain('verification.contradicted');
+    expect(runner.alertLines).toContainEqual(
+      expect.objectContaining({
+        alert: 'verification.contradicted',
+        verificationId: key.verificationId,
+        workflowId: `verify-${key.verificationId}`,
+        reason: 'verification.resolved_by_operator',
+        errorCode: 0,
+      }),
+    );
     expect((await bench.eventsOf(key)).slice(-2)).toEqual(['resolved', 'contradicted']);
   });
 });

@@ -49,6 +49,8 @@ export interface Runner {
   interpose(when: 'before' | 'after', statement: Statement, action: () => unknown): void;
   /** Codes of the alerts it raised. */
   readonly alerts: string[];
+  /** The fields of their log lines. */
+  readonly alertLines: Readonly<Record<string, unknown>>[];
 }
 
 export interface Bench {
@@ -93,7 +95,8 @@ export async function openBench(): Promise<Bench> {
 
   const startRunner = (): Runner => {
     const alerts: string[] = [];
-    const logger = alertingLogger(alerts);
+    const alertLines: Record<string, unknown>[] = [];
+    const logger = alertingLogger(alerts, alertLines);
     const hooks: Hook[] = [];
     const douyinClock = new MonotonicDouyinClock({ monotonicMs: () => clock.nowMs });
     const accessTokens = new DouyinAccessTokens({
@@ -144,6 +147,7 @@ export async function openBench(): Promise<Bench> {
       activities: createActivities(deps),
       deps,
       alerts,
+      alertLines,
       interpose: (when, statement, action) => hooks.push({ when, statement, action }),
     };
   };
@@ -283,9 +287,11 @@ function hookedDatabase(db: Database, hooks: Hook[]): Database {
   };
 }
 
-function alertingLogger(alerts: string[]): Logger {
+function alertingLogger(alerts: string[], alertLines: Record<string, unknown>[]): Logger {
   const log = (fields: { alert?: string }) => {
-    if (fields.alert !== undefined) alerts.push(fields.alert);
+    if (fields.alert === undefined) return;
+    alerts.push(fields.alert);
+    alertLines.push(fields);
   };
   return { trace: log, debug: log, info: log, warn: log, error: log, fatal: log } as unknown as Logger;
 }
