@@ -1,5 +1,6 @@
 // AppError → Temporal failure: the type is the code, finality comes from the kind. Messages are shown in Temporal's UI.
 import { ApplicationFailure } from '@temporalio/common';
+import { violatesConstraint } from '../src/db/unit-of-work.ts';
 import { AppError, type ErrorKind } from '../src/domain/errors.ts';
 
 const IS_FINAL: Readonly<Record<ErrorKind, boolean>> = {
@@ -19,7 +20,13 @@ const IS_FINAL: Readonly<Record<ErrorKind, boolean>> = {
   internal: false,
 };
 
-/** Any failure of an activity as Temporal keeps it: retried unless its kind is final, and without foreign texts. */
+/** The type of a failure by a constraint that no code of ours stands for: a bug, and the same bug at every retry. */
+export const CONSTRAINT_VIOLATED = 'internal.constraint_violated';
+
+/**
+ * Any failure of an activity as Temporal keeps it: retried unless its kind is final or a constraint forbids what it
+ * stores, and without foreign texts.
+ */
 export function toActivityFailure(err: unknown): ApplicationFailure {
   if (err instanceof ApplicationFailure) return err;
   if (err instanceof AppError) {
@@ -27,6 +34,13 @@ export function toActivityFailure(err: unknown): ApplicationFailure {
       message: err.message,
       type: err.code,
       nonRetryable: IS_FINAL[err.kind],
+    });
+  }
+  if (violatesConstraint(err)) {
+    return ApplicationFailure.create({
+      message: 'The database forbids what was to be stored; see the log',
+      type: CONSTRAINT_VIOLATED,
+      nonRetryable: true,
     });
   }
   // A foreign error's message may quote what it failed on; its name is enough here, the log has the rest.

@@ -3,7 +3,7 @@ import { asyncLocalStorage } from '@temporalio/activity';
 import type { Activities } from '../workflows/activities.ts';
 import type { ResolveInput, VerificationKey } from '../workflows/contract.ts';
 import type { ActivityDeps } from './deps.ts';
-import { toActivityFailure } from './failure.ts';
+import { CONSTRAINT_VIOLATED, toActivityFailure } from './failure.ts';
 import { fetchOrder, markEnrichmentStuck } from './fetch-order.ts';
 import { lookUpVerification } from './look-up.ts';
 import { prepareCoupon } from './prepare-coupon.ts';
@@ -34,7 +34,11 @@ export function createActivities(deps: ActivityDeps): Activities {
         return await run(deps, input);
       } catch (err) {
         const failure = toActivityFailure(err);
-        deps.logger.warn({ activity: name, failure: failure.type, err }, 'activity failed');
+        const workflowId = context?.info.workflowExecution?.workflowId;
+        const line = { activity: name, workflowId, failure: failure.type, err };
+        if (failure.type === CONSTRAINT_VIOLATED)
+          deps.logger.error({ ...line, alert: CONSTRAINT_VIOLATED }, 'activity failed');
+        else deps.logger.warn(line, 'activity failed');
         throw failure;
       } finally {
         clearInterval(heartbeat);

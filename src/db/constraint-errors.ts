@@ -42,6 +42,14 @@ function causes(err: unknown): readonly Record<string, unknown>[] {
   return chain;
 }
 
+/** PostgreSQL's class of integrity constraint violations. */
+const VIOLATION = /^23...$/;
+
+/** Whether a constraint of the database forbade the statement: the same statement fails again. */
+export function violatesConstraint(err: unknown): boolean {
+  return causes(err).some((link) => typeof link['code'] === 'string' && VIOLATION.test(link['code']));
+}
+
 /**
  * Turns a driver's error into ours. A database that is away says nothing about whether the last statement was
  * committed: callers that depend on it must look.

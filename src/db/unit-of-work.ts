@@ -10,7 +10,7 @@ import { NonceRepository } from './repositories/nonce.repository.ts';
 import { ReportRepository } from './repositories/report.repository.ts';
 import { VerificationRepository } from './repositories/verification.repository.ts';
 
-export { DatabaseAwayError } from './constraint-errors.ts';
+export { DatabaseAwayError, violatesConstraint } from './constraint-errors.ts';
 
 /**
  * What a caller with a customer in front gives a database that does not answer, to be told so within two seconds. The
