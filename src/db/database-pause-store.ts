@@ -1,28 +1,29 @@
 // The pause store port on the table `douyin_pauses`: one clock for all processes, the database's.
 import type { MikroORM } from '@mikro-orm/postgresql';
+import { type RawBuilder, sql } from 'kysely';
 import type { PauseStore, StoredPause } from '../ports/pause-store.ts';
 import { toAppError } from './constraint-errors.ts';
-import { rowsOf } from './statement.ts';
+import { queryRows } from './rows.ts';
 
-const COLUMNS = `endpoint, priority, error_code,
+const COLUMNS = sql`endpoint, priority, error_code,
   floor(extract(epoch from paused_until - clock_timestamp()) * 1000) as remaining_ms`;
 
 export function createDatabasePauseStore(orm: MikroORM): PauseStore {
-  const run = async (sql: string, parameters: readonly unknown[]): Promise<readonly StoredPause[]> => {
+  const run = async (statement: RawBuilder<unknown>): Promise<readonly StoredPause[]> => {
     try {
-      return (await rowsOf(orm.em.fork(), sql, parameters)).map(toPause);
+      return (await queryRows(orm.em.fork(), statement)).map(toPause);
     } catch (err) {
       throw toAppError(err);
     }
   };
   return {
-    list: () => run(`select ${COLUMNS} from douyin_pauses where paused_until > clock_timestamp()`, []),
+    list: () => run(sql`select ${COLUMNS} from douyin_pauses where paused_until > clock_timestamp()`),
 
     async extend({ endpoint, priority, errorCode, firstMs, longestMs }) {
-      const milliseconds = `* interval '1 millisecond'`;
+      const milliseconds = sql`* interval '1 millisecond'`;
       const [pause] = await run(
-        `insert into douyin_pauses as held (endpoint, priority, error_code, length_ms, paused_until)
-         values (?, ?, ?, ?, clock_timestamp() + ? ${milliseconds})
+        sql`insert into douyin_pauses as held (endpoint, priority, error_code, length_ms, paused_until)
+         values (${endpoint}, ${priority}, ${errorCode}, ${firstMs}, clock_timestamp() + ${firstMs} ${milliseconds})
          on conflict (endpoint) do update set
            (priority, error_code, length_ms, paused_until) = (
              select
@@ -35,13 +36,12 @@ export function createDatabasePauseStore(orm: MikroORM): PauseStore {
                  held.paused_until > clock_timestamp() as is_under_way,
                  case
                    when held.paused_until > clock_timestamp() then held.length_ms
-                   when held.paused_until + held.length_ms ${milliseconds} > clock_timestamp() then least(held.length_ms * 2, ?::integer)
+                   when held.paused_until + held.length_ms ${milliseconds} > clock_timestamp() then least(held.length_ms * 2, ${longestMs}::integer)
                    else excluded.length_ms
                  end as next_ms
              ) as judged
            )
          returning ${COLUMNS}`,
-        [endpoint, priority, errorCode, firstMs, firstMs, longestMs],
       );
       if (!pause) throw new Error('An upsert returned no row');
       return pause;

@@ -1,7 +1,19 @@
-// Rows of a table as plain objects, without making entities of them: the hot path and reports read many rows, and change
+// Rows as plain objects, without making entities of them: the hot path and reports read many rows, and change
 // them by statements of their own. Names and types come from the entity's metadata.
 import type { EntityManager, EntityName } from '@mikro-orm/postgresql';
 import { type RawBuilder, sql } from 'kysely';
+
+/**
+ * Runs one statement on MikroORM's connection and transaction, every value bound. MikroORM's own `execute` writes values
+ * into the text, from where they would reach error messages and logs.
+ * @returns the rows as the driver reads them: bigint and times as text
+ */
+export async function queryRows(
+  em: EntityManager,
+  statement: RawBuilder<unknown>,
+): Promise<Record<string, unknown>[]> {
+  return (await statement.execute(em.getKysely())).rows as Record<string, unknown>[];
+}
 
 interface Column {
   readonly property: string;

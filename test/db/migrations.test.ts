@@ -2,9 +2,10 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { sql } from 'kysely';
 import pg from 'pg';
 import { MIGRATION_TIMEOUTS, OFFICE_TIMEOUTS, openOrm } from '../../src/db/mikro-orm.config.ts';
-import { rowsOf } from '../../src/db/statement.ts';
+import { queryRows } from '../../src/db/rows.ts';
 import { createLogger } from '../../src/observability/logger.ts';
 import { createTestDatabase, type TestDatabase } from '../support/test-database.ts';
 
@@ -100,7 +101,7 @@ describe('the patience of a pool', () => {
   ])('of %s is its own', async (_whose, timeouts, expected) => {
     const orm = await openOrm({ url: database.url, poolSize: 1, logger, ...(timeouts ? { timeouts } : {}) });
     try {
-      expect(await rowsOf(orm.em.fork(), 'show statement_timeout', [])).toEqual([
+      expect(await queryRows(orm.em.fork(), sql`show statement_timeout`)).toEqual([
         { statement_timeout: expected },
       ]);
     } finally {

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { sql } from 'kysely';
 import { createDatabase, type Database } from '../../src/db/unit-of-work.ts';
-import { rowsOf } from '../../src/db/statement.ts';
+import { queryRows } from '../../src/db/rows.ts';
 import { TEST_POLICY } from '../support/policy.ts';
 import { openTestOrm } from '../support/test-orm.ts';
 
@@ -14,18 +15,18 @@ afterAll(() => test.close());
 
 /** Nonces whose window ends so many seconds from the database's now. */
 async function keep(...ages: readonly number[]): Promise<void> {
-  await rowsOf(test.orm.em.fork(), 'delete from request_nonces', []);
+  await queryRows(test.orm.em.fork(), sql`delete from request_nonces`);
   for (const age of ages) {
-    await rowsOf(
+    await queryRows(
       test.orm.em.fork(),
-      `insert into request_nonces (client_key, nonce, expires_at) values ('ck', ?, now() + ? * interval '1 second')`,
-      [String(age), age],
+      sql`insert into request_nonces (client_key, nonce, expires_at)
+        values ('ck', ${String(age)}, now() + ${age} * interval '1 second')`,
     );
   }
 }
 
 async function left(): Promise<readonly number[]> {
-  const rows = await rowsOf(test.orm.em.fork(), 'select nonce from request_nonces order by expires_at', []);
+  const rows = await queryRows(test.orm.em.fork(), sql`select nonce from request_nonces order by expires_at`);
   return rows.map((row) => Number(row['nonce']));
 }
 

@@ -1,8 +1,9 @@
 // Apps and their sealed secrets.
 import type { EntityManager } from '@mikro-orm/postgresql';
+import { sql } from 'kysely';
 import type { AppSecret, VerifierApp } from '../../domain/verifier-app.ts';
 import { AppEntity, AppSecretEntity } from '../entities/app.entity.ts';
-import { rowsOf } from '../statement.ts';
+import { queryRows } from '../rows.ts';
 
 export interface NewApp {
   readonly name: string;
@@ -19,7 +20,7 @@ export type AppChanges = Partial<
 >;
 
 /** `last_used_at` is written at most this often, so that the till does not wait for it. */
-const LAST_USED_RESOLUTION = '1 minute';
+const LAST_USED_RESOLUTION = sql`interval '1 minute'`;
 
 export class AppRepository {
   readonly #em: EntityManager;
@@ -32,13 +33,13 @@ export class AppRepository {
   async findAppWithSecrets(
     clientKey: string,
   ): Promise<{ readonly app: VerifierApp; readonly sealedSecrets: readonly string[] } | null> {
-    const rows = await rowsOf(
+    const rows = await queryRows(
       this.#em,
-      `select apps.*, array(
-         select sealed_secret from app_secrets where app_id = apps.id and ended_at is null order by id desc
-       ) as sealed_secrets
-       from apps where client_key = ?`,
-      [clientKey],
+      sql`
+        select apps.*, array(
+          select sealed_secret from app_secrets where app_id = apps.id and ended_at is null order by id desc
+        ) as sealed_secrets
+        from apps where client_key = ${clientKey}`,
     );
     const row = rows[0];
     if (!row) return null;
@@ -69,11 +70,11 @@ export class AppRepository {
 
   /** Remembers that the app was used, without waiting for other writers. */
   async touchLastUsed(id: number, now: Date): Promise<void> {
-    await rowsOf(
+    await queryRows(
       this.#em,
-      `update apps set last_used_at = ? where id = ?
-         and (last_used_at is null or last_used_at < ?::timestamptz - interval '${LAST_USED_RESOLUTION}')`,
-      [now, id, now],
+      sql`
+        update apps set last_used_at = ${now} where id = ${id}
+          and (last_used_at is null or last_used_at < ${now}::timestamptz - ${LAST_USED_RESOLUTION})`,
     );
   }
 
@@ -97,7 +98,7 @@ export class AppRepository {
 
   /** The app, kept from being changed by others until the transaction ends. */
   async findAppForUpdate(id: number): Promise<VerifierApp | null> {
-    const rows = await rowsOf(this.#em, `select * from apps where id = ? for update`, [id]);
+    const rows = await queryRows(this.#em, sql`select * from apps where id = ${id} for update`);
     // A copy: the entity itself changes with the update that follows.
     return rows[0] ? ({ ...this.#em.map(AppEntity, rows[0]) } as VerifierApp) : null;
   }
@@ -115,30 +116,30 @@ export class AppRepository {
 
   /** All secrets of the app, ended ones too, newest first; without their values. */
   async listSecrets(appId: number, limit: number): Promise<readonly AppSecret[]> {
-    const rows = await rowsOf(
+    const rows = await queryRows(
       this.#em,
-      `select id, app_id, created_at, ended_at from app_secrets where app_id = ? order by id desc limit ?`,
-      [appId, limit],
+      sql`
+        select id, app_id, created_at, ended_at from app_secrets
+        where app_id = ${appId} order by id desc limit ${limit}`,
     );
     return rows.map((row) => this.#mapSecret(row));
   }
 
   async countLiveSecrets(appId: number): Promise<number> {
-    const rows = await rowsOf(
+    const rows = await queryRows(
       this.#em,
-      `select count(*) as live from app_secrets where app_id = ? and ended_at is null`,
-      [appId],
+      sql`select count(*) as live from app_secrets where app_id = ${appId} and ended_at is null`,
     );
     return Number(rows[0]?.['live']);
   }
 
   /** @returns the ended secret, or null if the app has no such live secret */
   async endSecret(appId: number, secretId: number, now: Date): Promise<AppSecret | null> {
-    const rows = await rowsOf(
+    const rows = await queryRows(
       this.#em,
-      `update app_secrets set ended_at = ? where id = ? and app_id = ? and ended_at is null
-       returning id, app_id, created_at, ended_at`,
-      [now, secretId, appId],
+      sql`
+        update app_secrets set ended_at = ${now} where id = ${secretId} and app_id = ${appId} and ended_at is null
+        returning id, app_id, created_at, ended_at`,
     );
     return rows[0] ? this.#mapSecret(rows[0]) : null;
   }

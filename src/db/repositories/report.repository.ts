@@ -1,8 +1,9 @@
 // Reading verifications for reports, exports and operators. The hot path's statements are verification.repository.ts.
 import type { EntityManager } from '@mikro-orm/postgresql';
+import { type RawBuilder, sql } from 'kysely';
 import type { ReportPeriod } from '../../domain/report-period.ts';
 import type { EventKind, Verification, VerifyStatus } from '../../domain/verification.ts';
-import { rowsOf } from '../statement.ts';
+import { queryRows } from '../rows.ts';
 import { readVerification } from './verification.repository.ts';
 
 export interface VerificationFilter extends ReportPeriod {
@@ -54,23 +55,18 @@ export interface VerificationEvent {
   readonly details: Readonly<Record<string, unknown>>;
 }
 
-interface Condition {
-  readonly sql: string;
-  readonly parameters: readonly unknown[];
-}
-
-/** Each as columns to select and to group by; `day` takes the time zone as its parameter. */
-const SUMMARY_COLUMNS: Readonly<Record<SummaryKey, readonly string[]>> = {
-  day: [`to_char(v.created_at at time zone ?, 'YYYY-MM-DD') as day`],
-  poi: ['v.poi_id'],
-  app: ['v.app_id', 'a.name as app_name'],
-  status: ['v.verify_status'],
+/** Each as columns to select and to group by. */
+const SUMMARY_COLUMNS: Readonly<Record<SummaryKey, (timeZone: string) => readonly RawBuilder<unknown>[]>> = {
+  day: (timeZone) => [sql`to_char(v.created_at at time zone ${timeZone}, 'YYYY-MM-DD') as day`],
+  poi: () => [sql`v.poi_id`],
+  app: () => [sql`v.app_id`, sql`a.name as app_name`],
+  status: () => [sql`v.verify_status`],
 };
 
 /** Redeemed, and not undone since. */
-const IS_REDEEMED = `v.verify_status = 'success' and v.cancel_status <> 'cancelled'`;
+const IS_REDEEMED = sql`v.verify_status = 'success' and v.cancel_status <> 'cancelled'`;
 /** As `knownAmounts` in src/domain/amounts.ts decides, for rows of an earlier release too. */
-const IS_AMOUNT_KNOWN = `coalesce(v.is_amount_known, v.pay_amount > 0 and not v.is_times_card)`;
+const IS_AMOUNT_KNOWN = sql`coalesce(v.is_amount_known, v.pay_amount > 0 and not v.is_times_card)`;
 
 export class ReportRepository {
   readonly #em: EntityManager;
@@ -85,31 +81,27 @@ export class ReportRepository {
     window: { readonly limit: number; readonly offset?: number; readonly after?: VerificationCursor | null },
   ): Promise<readonly Verification[]> {
     const where = conditionOf(filter, window.after ?? null);
-    const rows = await rowsOf(
+    const rows = await queryRows(
       this.#em,
-      `select v.*, now() as as_of from verifications v where ${where.sql} order by created_at desc, id desc limit ? offset ?`,
-      [...where.parameters, window.limit, window.offset ?? 0],
+      sql`
+        select v.*, now() as as_of from verifications v where ${where}
+        order by created_at desc, id desc limit ${window.limit} offset ${window.offset ?? 0}`,
     );
     return this.#read(rows);
   }
 
   async countVerifications(filter: VerificationFilter): Promise<number> {
     const where = conditionOf(filter, null);
-    const rows = await rowsOf(
-      this.#em,
-      `select count(*) as total from verifications v where ${where.sql}`,
-      where.parameters,
-    );
+    const rows = await queryRows(this.#em, sql`select count(*) as total from verifications v where ${where}`);
     return Number(rows[0]?.['total']);
   }
 
   /** When the oldest row of the selection was created; null if it is empty. */
   async findOldestCreatedAt(filter: VerificationFilter): Promise<Date | null> {
     const where = conditionOf(filter, null);
-    const rows = await rowsOf(
+    const rows = await queryRows(
       this.#em,
-      `select created_at from verifications v where ${where.sql} order by created_at, id limit 1`,
-      where.parameters,
+      sql`select created_at from verifications v where ${where} order by created_at, id limit 1`,
     );
     return rows[0] ? new Date(rows[0]['created_at'] as string) : null;
   }
@@ -124,11 +116,11 @@ export class ReportRepository {
     options: { readonly timeZone: string; readonly limit: number },
   ): Promise<readonly SummaryRow[]> {
     const where = conditionOf(filter, null);
-    const columns = keys.flatMap((key) => SUMMARY_COLUMNS[key]);
-    const positions = columns.map((_, position) => String(position + 1)).join(', ');
-    const rows = await rowsOf(
+    const columns = keys.flatMap((key) => SUMMARY_COLUMNS[key](options.timeZone));
+    const positions = sql.join(columns.map((_, position) => sql.lit(position + 1)));
+    const rows = await queryRows(
       this.#em,
-      `select ${columns.join(', ')},
+      sql`select ${sql.join(columns)},
          count(*) as total_count,
          count(*) filter (where v.verify_status = 'success') as success_count,
          count(*) filter (where v.verify_status = 'failed') as failed_count,
@@ -139,18 +131,18 @@ export class ReportRepository {
          coalesce(sum(v.receipt_amount) filter (where ${IS_REDEEMED}), 0) as receipt_amount,
          coalesce(sum(v.discount_amount) filter (where ${IS_REDEEMED}), 0) as discount_amount
        from verifications v join apps a on a.id = v.app_id
-       where ${where.sql} group by ${positions} order by ${positions} limit ?`,
-      [...(keys.includes('day') ? [options.timeZone] : []), ...where.parameters, options.limit],
+       where ${where} group by ${positions} order by ${positions} limit ${options.limit}`,
     );
     return rows.map(summaryRowOf);
   }
 
   /** What happened to a verification, in order. */
   async listEvents(verificationId: number, limit: number): Promise<readonly VerificationEvent[]> {
-    const rows = await rowsOf(
+    const rows = await queryRows(
       this.#em,
-      `select id, happened_at, kind, details from verification_events where verification_id = ? order by id limit ?`,
-      [verificationId, limit],
+      sql`
+        select id, happened_at, kind, details from verification_events
+        where verification_id = ${verificationId} order by id limit ${limit}`,
     );
     return rows.map((row) => ({
       id: Number(row['id']),
@@ -166,24 +158,26 @@ export class ReportRepository {
     window: { readonly limit: number; readonly offset: number },
   ): Promise<{ readonly verifications: readonly Verification[]; readonly total: number }> {
     // The first two parts are what the partial index asks for.
-    const where = `verify_status = 'success' and enrichment_status in ('pending', 'stuck') and enrichment_status = ?`;
-    const rows = await rowsOf(
+    const where = sql`
+      verify_status = 'success' and enrichment_status in ('pending', 'stuck') and enrichment_status = ${status}`;
+    const rows = await queryRows(
       this.#em,
-      `select *, now() as as_of from verifications where ${where} order by id limit ? offset ?`,
-      [status, window.limit, window.offset],
+      sql`
+        select *, now() as as_of from verifications where ${where}
+        order by id limit ${window.limit} offset ${window.offset}`,
     );
-    const counted = await rowsOf(this.#em, `select count(*) as total from verifications where ${where}`, [
-      status,
-    ]);
+    const counted = await queryRows(
+      this.#em,
+      sql`select count(*) as total from verifications where ${where}`,
+    );
     return { verifications: this.#read(rows), total: Number(counted[0]?.['total']) };
   }
 
   /** Those of the ids that exist, in no order. */
   async findByIds(ids: readonly number[]): Promise<readonly Verification[]> {
-    const rows = await rowsOf(
+    const rows = await queryRows(
       this.#em,
-      `select *, now() as as_of from verifications where id = any(?::bigint[])`,
-      [ids],
+      sql`select *, now() as as_of from verifications where id = any(${ids}::bigint[])`,
     );
     return this.#read(rows);
   }
@@ -193,23 +187,19 @@ export class ReportRepository {
   }
 }
 
-function conditionOf(filter: VerificationFilter, after: VerificationCursor | null): Condition {
-  const parts: Condition[] = [];
-  const add = (sql: string, ...parameters: unknown[]) => parts.push({ sql, parameters });
-  if (filter.from) add('v.created_at >= ?', filter.from);
-  if (filter.to) add('v.created_at < ?', filter.to);
-  if (filter.poiId !== undefined) add('v.poi_id = ?', filter.poiId);
-  if (filter.appId !== undefined) add('v.app_id = ?', filter.appId);
-  if (filter.verifyStatus !== undefined) add('v.verify_status = ?', filter.verifyStatus);
+function conditionOf(filter: VerificationFilter, after: VerificationCursor | null): RawBuilder<unknown> {
+  const parts: RawBuilder<unknown>[] = [];
+  if (filter.from) parts.push(sql`v.created_at >= ${filter.from}`);
+  if (filter.to) parts.push(sql`v.created_at < ${filter.to}`);
+  if (filter.poiId !== undefined) parts.push(sql`v.poi_id = ${filter.poiId}`);
+  if (filter.appId !== undefined) parts.push(sql`v.app_id = ${filter.appId}`);
+  if (filter.verifyStatus !== undefined) parts.push(sql`v.verify_status = ${filter.verifyStatus}`);
   // The second half is what the partial indexes ask for.
   if (filter.certificateId !== undefined)
-    add(`v.certificate_id = ? and v.certificate_id <> ''`, filter.certificateId);
-  if (filter.orderId !== undefined) add(`v.order_id = ? and v.order_id <> ''`, filter.orderId);
-  if (after) add('(v.created_at, v.id) < (?::timestamptz, ?::bigint)', after.createdAt, after.id);
-  return {
-    sql: parts.length === 0 ? 'true' : parts.map((part) => part.sql).join(' and '),
-    parameters: parts.flatMap((part) => part.parameters),
-  };
+    parts.push(sql`v.certificate_id = ${filter.certificateId} and v.certificate_id <> ''`);
+  if (filter.orderId !== undefined) parts.push(sql`v.order_id = ${filter.orderId} and v.order_id <> ''`);
+  if (after) parts.push(sql`(v.created_at, v.id) < (${after.createdAt}::timestamptz, ${after.id}::bigint)`);
+  return parts.length === 0 ? sql`true` : sql.join(parts, sql` and `);
 }
 
 function summaryRowOf(row: Record<string, unknown>): SummaryRow {

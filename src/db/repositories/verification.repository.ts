@@ -29,7 +29,7 @@ import {
   type VerificationStep,
 } from '../../domain/verification.ts';
 import { VerificationEntity, type VerificationRow } from '../entities/verification.entity.ts';
-import { assignments, readRows } from '../rows.ts';
+import { assignments, queryRows, readRows } from '../rows.ts';
 import { conditionOf, GUARD_CONTEXT_COLUMNS } from './verification-conditions.ts';
 import { claimNonce, type NonceClaim } from './nonce.repository.ts';
 
@@ -577,8 +577,8 @@ export class VerificationRepository {
     return rows[0] ? this.#read(rows[0]) : null;
   }
 
-  async #rows(statement: RawBuilder<unknown>): Promise<Record<string, unknown>[]> {
-    return (await statement.execute(this.#em.getKysely())).rows as Record<string, unknown>[];
+  #rows(statement: RawBuilder<unknown>): Promise<Record<string, unknown>[]> {
+    return queryRows(this.#em, statement);
   }
 
   #read(columns: Record<string, unknown>): Verification {
