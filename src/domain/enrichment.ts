@@ -3,10 +3,6 @@
 /** `skipped`: no order to ask for, or nothing was verified. `stuck`: automatic tries ended; operators are asked. */
 export type EnrichmentStatus = 'pending' | 'success' | 'stuck' | 'skipped';
 
-/** What one try brought. `reason` is for operators and carries no code, token or personal data. */
-export type EnrichmentTry =
-  { readonly kind: 'completed' } | { readonly kind: 'incomplete'; readonly reason: string };
-
 /** One coupon's part of its order; null where Douyin does not tell. Fen. */
 export interface OrderPart {
   readonly certificateId: string;
