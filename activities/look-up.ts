@@ -1,5 +1,6 @@
 // Asks Douyin's reads (certificate get, verify records) what became of a verify, and stores what they prove.
 import { NO_PRICE } from '../src/domain/amounts.ts';
+import { isDeepStrictEqual } from 'node:util';
 import type { CertificateUse, ShownCertificate } from '../src/domain/coupon.ts';
 import { AppError } from '../src/domain/errors.ts';
 import type { OutcomeNote } from '../src/domain/outcome-notes.ts';
@@ -57,10 +58,9 @@ export async function decideByLookUp(run: VerificationRun, row: Verification): P
         },
       });
     case 'refused': {
-      const related =
-        verdict.reason === 'used_elsewhere'
-          ? await run.store((verifications) => verifications.findRelatedOnCoupon({ ...row, certificateId }))
-          : null;
+      const related = await run.store((verifications) =>
+        verifications.findRelatedOnCoupon({ ...row, certificateId }),
+      );
       const isRefusedByDouyin = row.lastOutcome === 'refused' && row.errorCode !== 0;
       return settle(run, row, {
         verdict: 'refused',
@@ -72,6 +72,8 @@ export async function decideByLookUp(run: VerificationRun, row: Verification): P
       });
     }
     case 'undecided': {
+      // Said before: nothing to store, however often it is looked up.
+      if (isDeepStrictEqual(verdict.note, row.lastNote) && !verdict.isUsedByAnother) return run.unknown(row);
       const noted = await run.store((verifications) =>
         verifications.noteLookUp(run.key, verdict.note, verdict.isUsedByAnother),
       );

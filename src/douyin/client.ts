@@ -153,32 +153,47 @@ export class HttpDouyin implements Douyin {
     signal?: AbortSignal,
   ): Promise<readonly VerifyRecord[]> {
     return this.#made('query_verify_records', 'look_up', async () => {
-      let walked: readonly WireVerifyRecord[] = [];
-      let cursor = '0';
-      // Douyin's order is not documented, so all pages up to the limit are walked before they are sorted.
-      for (let page = 0; page * MAX_RECORDS_PER_PAGE < input.limit; page += 1) {
-        const query = {
-          cursor,
-          size: String(MAX_RECORDS_PER_PAGE),
-          start_time: String(Math.floor(input.from.getTime() / 1000)),
-          end_time: String(Math.ceil(input.to.getTime() / 1000)),
-          poi_ids: input.poiId,
-        };
-        const ended = await this.#read('query_verify_records', 'look_up', query, signal);
-        if (ended === null) break;
-        const data = parseData(verifyRecordsDataSchema, ended.answer, 'query_verify_records');
-        const longer = data.records_v2.length < data.records.length ? data.records : data.records_v2;
-        walked = mergeRecords(walked, mergeRecords(data.records, data.records_v2));
-        const next = longer.at(-1)?.cursor ?? '';
-        // A cursor that repeats would walk in circles.
-        if (longer.length < MAX_RECORDS_PER_PAGE || next === '' || next === cursor) break;
-        cursor = next;
+      const { poiId, ...period } = input;
+      try {
+        return await this.#walkRecords(period, { poi_ids: poiId }, signal);
+      } catch (err) {
+        // How stores are named is not settled; without any, Douyin lists those of all stores.
+        if (!isBadRequest(err)) throw err;
+        return this.#walkRecords(period, {}, signal);
       }
-      return walked
-        .map(toVerifyRecord)
-        .sort((a, b) => (a.verifyTime?.getTime() ?? 0) - (b.verifyTime?.getTime() ?? 0))
-        .slice(0, input.limit);
     });
+  }
+
+  async #walkRecords(
+    input: { readonly from: Date; readonly to: Date; readonly limit: number },
+    stores: { readonly poi_ids?: string },
+    signal: AbortSignal | undefined,
+  ): Promise<readonly VerifyRecord[]> {
+    let walked: readonly WireVerifyRecord[] = [];
+    let cursor = '0';
+    // Douyin's order is not documented, so all pages up to the limit are walked before they are sorted.
+    for (let page = 0; page * MAX_RECORDS_PER_PAGE < input.limit; page += 1) {
+      const query = {
+        cursor,
+        size: String(MAX_RECORDS_PER_PAGE),
+        start_time: String(Math.floor(input.from.getTime() / 1000)),
+        end_time: String(Math.ceil(input.to.getTime() / 1000)),
+        ...stores,
+      };
+      const ended = await this.#read('query_verify_records', 'look_up', query, signal);
+      if (ended === null) break;
+      const data = parseData(verifyRecordsDataSchema, ended.answer, 'query_verify_records');
+      const longer = data.records_v2.length < data.records.length ? data.records : data.records_v2;
+      walked = mergeRecords(walked, mergeRecords(data.records, data.records_v2));
+      const next = longer.at(-1)?.cursor ?? '';
+      // A cursor that repeats would walk in circles.
+      if (longer.length < MAX_RECORDS_PER_PAGE || next === '' || next === cursor) break;
+      cursor = next;
+    }
+    return walked
+      .map(toVerifyRecord)
+      .sort((a, b) => (a.verifyTime?.getTime() ?? 0) - (b.verifyTime?.getTime() ?? 0))
+      .slice(0, input.limit);
   }
 
   async findOrder(orderId: string, signal?: AbortSignal): Promise<OrderDetails | null> {
@@ -340,4 +355,11 @@ function describe(err: unknown): string {
   return err instanceof AppError
     ? `${err.code} (${err.message})`
     : ((err as { name?: string }).name ?? 'error');
+}
+
+/** Whether Douyin found fault with the request itself. */
+function isBadRequest(err: unknown): boolean {
+  if (!(err instanceof AppError) || err.code !== 'douyin.refused_gateway') return false;
+  const errorCode = err.data?.['douyin_error_code'];
+  return typeof errorCode === 'number' && meaningOf(errorCode, '') === 'bad_request';
 }

@@ -168,6 +168,35 @@ describe('lookUpVerification', () => {
     },
   );
 
+  it('knows a redemption of ours that is long past, when two apps hold one token of Douyin’s', async () => {
+    const order = bench.state.createOrder();
+    const first = await bench.preparedByCaller(order.coupons[0]!.code);
+    expect(await runner.activities.verifyCoupon(first)).toMatchObject({ verifyStatus: 'success' });
+    bench.clock.advance(5 * 60_000);
+    const { mode, requestValue, verifyToken } = await bench.row(first);
+    const second = await bench.accept({ mode, requestValue, verifyToken, appId: bench.otherApp.id });
+    await runner.activities.verifyCoupon(second);
+    bench.clock.advance(ARRIVAL_MS);
+    expect(await lookUp(second)).toMatchObject({ verifyStatus: 'failed', errorCode: 1208 });
+    expect(await bench.row(second)).toMatchObject({ relatedVerificationId: first.verificationId });
+  });
+
+  it.each(['json', 'comma', 'single', 'ignored'] as const)(
+    'decides by what Douyin shows where it reads poi_ids as %s',
+    async (verifyRecordPoiIds) => {
+      bench.state.changeSettings({ verifyRecordPoiIds });
+      const { key } = await unknown('cut-after-effect');
+      expect(await lookUp(key)).toMatchObject({ verifyStatus: 'success' });
+      bench.state.changeSettings({ verifyRecordPoiIds: 'any' });
+    },
+  );
+
+  it('tells the timeline once what it finds again and again', async () => {
+    const { key } = await unknown('cut-before-effect');
+    for (let hour = 0; hour < 3; hour += 1) await lookUp(key);
+    expect((await bench.eventsOf(key)).filter((kind) => kind === 'outcome_unknown')).toHaveLength(2);
+  });
+
   it('gives one redemption to one of two that look at the same time', async () => {
     const { key, order, coupon } = await unknown('cut-before-effect');
     const other = await bench.preparedByCaller(coupon.code);

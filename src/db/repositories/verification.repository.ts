@@ -91,8 +91,6 @@ function firstStepOf(mode: VerifyMode): VerificationStep {
 
 const NEVER_SENT: Pick<GuardContext, 'seen'> = { seen: null };
 const MAY_HAVE_REDEEMED = sql`v.verify_status = 'processing' and v.open_send_count > 0`;
-/** How long before our first send another one of ours may have been settled to be of interest. */
-const EARLIER_MARGIN = sql`interval '1 minute'`;
 
 export class VerificationRepository {
   readonly #em: EntityManager;
@@ -206,21 +204,19 @@ export class VerificationRepository {
   }
 
   /**
-   * Every other verification of this coupon that may have redeemed it since this one was first sent, or did. At most
-   * `limit`, oldest first.
+   * Every other verification of this coupon that redeemed it, or may have: also one of long ago, whose use Douyin still
+   * lists. At most `limit`, the newest.
    */
   async listOthersOnCoupon(
-    verification: Pick<Verification, 'id' | 'certificateId' | 'encryptedCode' | 'firstSentAt' | 'createdAt'>,
+    verification: Pick<Verification, 'id' | 'certificateId' | 'encryptedCode'>,
     limit: number,
   ): Promise<readonly Verification[]> {
-    const since = verification.firstSentAt ?? verification.createdAt;
     const rows = await this.#rows(sql`
       select v.*, ${this.#now} as as_of from verifications v
       where ${isCoupon(verification)} and v.id <> ${verification.id}
-        and (v.verify_status = 'success' and v.settled_at >= ${since}::timestamptz - ${EARLIER_MARGIN}
-             or ${MAY_HAVE_REDEEMED})
-      order by v.id limit ${limit}`);
-    return rows.map((row) => this.#read(row));
+        and (v.verify_status = 'success' or ${MAY_HAVE_REDEEMED})
+      order by v.id desc limit ${limit}`);
+    return rows.map((row) => this.#read(row)).reverse();
   }
 
   /** Opens a verification that was not attempted for another round. @returns null if it is no longer in that state */
