@@ -20,6 +20,7 @@ const ORIGINAL_FEN = 9900;
 const row = (changes: Partial<GatewayRow> = {}): GatewayRow => ({
   id: 1,
   app_id: 7,
+  mode: 'short_link',
   verify_token: 'till-1',
   verify_status: 'success',
   step: 'settled',
@@ -43,6 +44,7 @@ const row = (changes: Partial<GatewayRow> = {}): GatewayRow => ({
   last_note: null,
   created_at: '1970-01-01T00:00:01.000Z',
   round_started_at: '1970-01-01T00:00:01.000Z',
+  first_sent_at: '1970-01-01T00:00:01.200Z',
   settled_at: '1970-01-01T00:00:02.000Z',
   verify_time: '1970-01-01T00:00:02.000Z',
   product_name: '双人下午茶套餐',
@@ -304,7 +306,7 @@ describe('check', () => {
     ['double', 'one redemption claimed by two rows without ids', twoTills([row({ verify_id: '' }), row({ ...second, douyin_verify_token: 'douyin-1', certificate_id: 'certificate-1', verify_id: '' })], { effects: [effect()] })],
     ['double', 'one verify id claimed by two rows', twoTills([row(), row({ ...second, verify_id: 'use-1' })])],
     ['double', 'a success that Douyin did not redeem', ledgers(nothingRedeemed)],
-    ['double', 'one meal paid with two coupons of its order', twoTills([row(), row({ ...second, order_id: 'order-1' })], {
+    ['double', 'one meal paid with two coupons of its order', twoTills([row(), row({ ...second, order_id: 'order-1', first_sent_at: '1970-01-01T00:00:01.500Z' })], {
       orders: [order({ certificateIds: ['certificate-1', 'certificate-2'] })],
       usedTokens: [used(), used({ till: 2, token: 'till-2' })],
       effects: [effect(), secondEffect({ order_id: 'order-1' })],

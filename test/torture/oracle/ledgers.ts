@@ -91,6 +91,7 @@ export interface SoldOrder {
 export type GatewayRow = Readonly<Record<string, unknown>> & {
   readonly id: number;
   readonly app_id: number;
+  readonly mode: string;
   readonly verify_token: string;
   readonly verify_status: 'processing' | 'success' | 'failed';
   readonly step: string;
@@ -115,6 +116,7 @@ export type GatewayRow = Readonly<Record<string, unknown>> & {
   readonly last_note: unknown;
   readonly created_at: string;
   readonly round_started_at: string;
+  readonly first_sent_at: string | null;
   readonly settled_at: string | null;
 };
 

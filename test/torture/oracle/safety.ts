@@ -78,9 +78,28 @@ export function* doubles(ledgers: Ledgers, index: LedgerIndex, matching: Matchin
     const ours = (index.effectsByOrder.get(order.orderId) ?? []).filter(
       ({ verified_by, verify_id }) => verified_by === 'api' && !index.cancelledVerifyIds.has(verify_id),
     );
-    if (ours.length > order.meals)
+    // A second scan after the first one's verdict is the shop's own: only while that was in doubt it had to be held.
+    const wasInDoubt = ours.some((effect) =>
+      ours.some((later) =>
+        wasTakenInDoubt(matching.ownerOf.get(effect.verify_id), matching.ownerOf.get(later.verify_id)),
+      ),
+    );
+    if (ours.length > order.meals && wasInDoubt)
       yield `order ${order.orderId} paid for ${order.meals} meals with ${ours.length} redemptions`;
   }
+}
+
+/** Whether the later one was sent while the earlier one, sent before it, was not decided: both by the database's clock. */
+function wasTakenInDoubt(earlier: GatewayRow | undefined, later: GatewayRow | undefined): boolean {
+  if (!earlier || !later) return true;
+  if (earlier === later) return false;
+  const sentAt = (row: GatewayRow) => Date.parse(row.first_sent_at ?? '');
+  const isPicked = later.mode !== 'encrypted_code';
+  return (
+    isPicked &&
+    sentAt(earlier) < sentAt(later) &&
+    sentAt(later) < Date.parse(earlier.settled_at ?? '9999-12-31')
+  );
 }
 
 export function* losses(ledgers: Ledgers, index: LedgerIndex, matching: Matching): Generator<string> {
