@@ -37,7 +37,10 @@ const { values } = parseArgs({
     /** Only those that the change since `--base` may have set free. */
     changed: { type: 'boolean', default: false },
     base: { type: 'string', default: 'HEAD~1' },
-    /** `tests`: the closest tests, then in the core the fast tier; `fast` or `explore`: that program alone. */
+    /**
+     * `tests`: the closest tests, then in the core the fast tier; `closest`: those tests alone; `fast` or `explore`: that
+     * program alone.
+     */
     by: { type: 'string', default: 'tests' },
     /** Plants all of them together: nearly everything has to fail. */
     'at-once': { type: 'boolean', default: false },
@@ -74,10 +77,10 @@ function positive(name: 'workers' | 'max-minutes'): number {
 }
 
 function programOf(by: string): Program | null {
-  if (by === 'tests') return null;
+  if (by === 'tests' || by === 'closest') return null;
   if (by === 'fast') return 'fast tier';
   if (by === 'explore') return 'explore';
-  throw new Error('--by is tests, fast or explore');
+  throw new Error('--by is tests, closest, fast or explore');
 }
 const program = programOf(values.by);
 
@@ -131,7 +134,7 @@ async function judge(tree: Tree, mutant: Mutant): Promise<{ verdict: Verdict; ca
     // For instance by a rejection that nobody handles.
     if (end === 'failed') return { verdict: 'caught', caughtBy: 'the closest tests, whose process ended' };
   }
-  const second = program ?? (isInCore(mutant) ? 'fast tier' : null);
+  const second = program ?? (values.by === 'tests' && isInCore(mutant) ? 'fast tier' : null);
   if (second === null) return { verdict: 'survived', caughtBy: '' };
   const end = await tree.runProgram(PROGRAMS[second], TIMEOUT_MS);
   return end === 'passed'

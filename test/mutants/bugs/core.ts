@@ -245,8 +245,8 @@ export const CORE_BUGS: readonly Mutant[] = [
   mutant(
     'a success that contradicts an operator is kept from people',
     APPLY,
-    'if (isContradicted) await tellContradiction(run, item);',
-    '',
+    '    await tellContradiction(run, item, progress);',
+    '    progress satisfies Closed;',
   ),
   mutant(
     'a send that did nothing stays counted',
