@@ -43,6 +43,8 @@ export interface EmbeddedTemporalOptions {
   readonly preferredPort?: number;
   readonly preferredUiPort?: number;
   readonly namespace?: string;
+  /** Settings of the server beside the gateway's own, by their names in Temporal's dynamic configuration. */
+  readonly dynamicConfig?: Readonly<Record<string, number>>;
   readonly report: (message: string) => void;
   readonly signal?: AbortSignal | undefined;
 }
@@ -140,6 +142,10 @@ async function runServer(
         ...['--namespace', namespace, '--log-level', 'warn', '--ui-disable-news-fetch'],
         // The verify path stands on it; said here so that another default of another version does not undo it.
         ...['--dynamic-config-value', 'system.enableEagerWorkflowStart=true'],
+        ...Object.entries(options.dynamicConfig ?? {}).flatMap(([name, value]) => [
+          '--dynamic-config-value',
+          `${name}=${value}`,
+        ]),
         // One sync to disk per commit instead of several, as durable.
         ...(options.storage === 'memory'
           ? []

@@ -53,7 +53,7 @@ const FAST = {
 
 export async function startHarness(options: HarnessOptions = {}): Promise<Harness> {
   const namespace = `test-${randomBytes(5).toString('hex')}`;
-  const address = process.env['TEST_TEMPORAL_ADDRESS'];
+  const address = options.env?.['TEMPORAL_ADDRESS'] ?? process.env['TEST_TEMPORAL_ADDRESS'];
   if (!address)
     throw new Error('TEST_TEMPORAL_ADDRESS is not set: run the test by jest, without TEST_PARTS=none');
   await registerNamespace(address, namespace);
