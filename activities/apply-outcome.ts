@@ -1,6 +1,6 @@
 // Stores what Douyin said to one counted verify.
 import { NO_PRICE } from '../src/domain/amounts.ts';
-import { ALREADY_VERIFIED } from '../src/domain/douyin-codes.ts';
+import { ALREADY_VERIFIED, DOUYIN_CODES } from '../src/domain/douyin-codes.ts';
 import { AppError } from '../src/domain/errors.ts';
 import type { OutcomeNote } from '../src/domain/outcome-notes.ts';
 import type { Redemption } from '../src/domain/verdict.ts';
@@ -41,6 +41,10 @@ export async function applyOutcome(
   }
 }
 
+function saysAlreadyUsed(errorCode: number): boolean {
+  return DOUYIN_CODES[errorCode]?.meaning === 'already_verified';
+}
+
 type Unclear = Extract<VerifyOutcome, { kind: 'unknown' }>;
 
 /** What each kind of unknown outcome is kept as, and whether Douyin's reads are asked at once. */
@@ -65,6 +69,7 @@ async function noteOutcome(run: VerificationRun, outcome: Unclear): Promise<Unkn
       errorCode: outcome.errorCode ?? 0,
       errorDescription: outcome.description,
       response: outcome.response,
+      stopsSends: outcome.errorCode !== null && saysAlreadyUsed(outcome.errorCode),
     }),
   );
   if (!noted) return run.conclude(null);
@@ -78,9 +83,11 @@ async function settleVerified(
 ): Promise<Unknown | Closed> {
   const { item, response } = outcome;
   const settled = await storeRedemption(run, counted, outcome);
+  if (settled === 'redeemed_by_another') return lookUpAnothers(run, response, 'refused');
   if (settled === null) {
     const row = await run.read();
-    if (run.isOpen(row)) return lookUpAnothers(run, response);
+    // Another verification holds the token too, and is not decided: whose redemption it is only the reads can tell.
+    if (run.isOpen(row)) return lookUpAnothers(run, response, 'unanswered');
   }
   const progress = await run.conclude(settled);
   if (progress.state === 'closed' && progress.verifyStatus !== 'success')
@@ -119,12 +126,12 @@ function redemptionOf(counted: Verification, item: VerifiedItem, douyinNow: Date
   };
 }
 
-/** @returns null if it is decided already, or if the redemption that Douyin answered is another verification's */
+/** @returns null if it is decided already, or if another verification holds Douyin's token too */
 async function storeRedemption(
   run: VerificationRun,
   counted: Verification,
   { item, response }: Extract<VerifyOutcome, { kind: 'verified' }>,
-): Promise<Verification | null> {
+): Promise<Verification | null | 'redeemed_by_another'> {
   const redemption = redemptionOf(counted, item, run.deps.douyinClock.now());
   try {
     return await run.store((verifications) =>
@@ -137,20 +144,26 @@ async function storeRedemption(
       }),
     );
   } catch (err) {
-    if (err instanceof AppError && err.code === 'verification.redeemed_by_another') return null;
+    if (err instanceof AppError && err.code === 'verification.redeemed_by_another')
+      return 'redeemed_by_another';
     throw err;
   }
 }
 
-/** Douyin answered what it had done for another one. As good as a refusal, unless the reads show another use. */
-async function lookUpAnothers(run: VerificationRun, response: string): Promise<Unknown | Closed> {
+/** Douyin answered what it has done for another one. Named, it is as good as a refusal, unless the reads show another use. */
+async function lookUpAnothers(
+  run: VerificationRun,
+  response: string,
+  lastOutcome: LastOutcome,
+): Promise<Unknown | Closed> {
   const noted = await run.store((verifications) =>
     verifications.noteUnknown(run.key, {
-      lastOutcome: 'refused',
+      lastOutcome,
       note: { code: 'verify_redeemed_another' },
       errorCode: ALREADY_VERIFIED,
       errorDescription: '',
       response,
+      stopsSends: true,
     }),
   );
   return noted ? decideByLookUp(run, noted) : run.conclude(null);
@@ -198,6 +211,7 @@ async function lookUpReplay(run: VerificationRun, response: string): Promise<Unk
       errorCode: 0,
       errorDescription: '',
       response,
+      stopsSends: true,
     }),
   );
   return noted ? decideByLookUp(run, noted) : run.conclude(null);

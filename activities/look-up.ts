@@ -1,7 +1,7 @@
 // Asks Douyin's reads (certificate get, verify records) what became of a verify, and stores what they prove.
 import { NO_PRICE } from '../src/domain/amounts.ts';
 import { isDeepStrictEqual } from 'node:util';
-import type { CertificateUse, ShownCertificate } from '../src/domain/coupon.ts';
+import type { CertificateUse } from '../src/domain/coupon.ts';
 import { AppError } from '../src/domain/errors.ts';
 import type { OutcomeNote } from '../src/domain/outcome-notes.ts';
 import {
@@ -11,7 +11,7 @@ import {
   nextSettlementStep,
 } from '../src/domain/settlement.ts';
 import type { Settlement } from '../src/domain/verdict.ts';
-import type { Verification } from '../src/domain/verification.ts';
+import { REVIEW_LASTS_MS, type Verification } from '../src/domain/verification.ts';
 import type { Closed, Unknown } from '../workflows/activities.ts';
 import { verifyWorkflowId } from '../workflows/contract.ts';
 import { closedProgress, describeOutcome, type VerificationRun } from './run.ts';
@@ -127,7 +127,7 @@ async function lookUp(run: VerificationRun, row: Verification): Promise<LookedUp
     const certificate = await deps.douyin.getCertificate(row.encryptedCode, 'look_up');
     certificateId = certificate?.certificateId || certificateId;
     const notBefore = await firstSend(run, row);
-    const recordedUses = await readRecordedUses(run, { ...row, certificateId }, certificate, notBefore);
+    const recordedUses = await readRecordedUses(run, { ...row, certificateId }, notBefore);
     // Listed after every read: whoever made a use that they show had counted its send before.
     const others = await deps.db.run(({ verifications }) =>
       verifications.listOthersOnCoupon({ ...row, certificateId }, MAX_OTHERS),
@@ -169,20 +169,28 @@ function comesFirst(run: VerificationRun, row: Verification, other: Verification
   );
 }
 
-/** The coupon's uses since our first send, as the verify records list them. */
+/**
+ * The coupon's uses, as the verify records list them from our first send on, until nothing of ours can arrive any more.
+ * @throws AppError `douyin.broken_answer` when there are more records than are read: what they leave out is not known
+ */
 async function readRecordedUses(
   run: VerificationRun,
   row: Verification,
-  certificate: ShownCertificate | null,
   notBefore: Date | null,
 ): Promise<readonly CertificateUse[]> {
   if (row.certificateId === '' || notBefore === null) return [];
-  const now = certificate?.shownAt ?? run.deps.douyinClock.now() ?? row.asOf;
+  const sendsLastMs = (row.lastSentAt?.getTime() ?? 0) - (row.firstSentAt?.getTime() ?? 0);
+  const arrivesWithinMs =
+    row.lastOutcome === 'in_review' ? REVIEW_LASTS_MS : run.deps.policy.sendArrivesWithinMs;
   const records = await run.deps.douyin.queryVerifyRecords({
     poiId: row.poiId,
     from: new Date(notBefore.getTime() - RECORDS_MARGIN_MS),
-    to: new Date(now.getTime() + RECORDS_MARGIN_MS),
+    to: new Date(notBefore.getTime() + sendsLastMs + arrivesWithinMs + RECORDS_MARGIN_MS),
     limit: MAX_RECORDS,
   });
-  return records.filter((record) => record.certificateId === row.certificateId);
+  const own = records.filter((record) => record.certificateId === row.certificateId);
+  if (own.length === 0 && records.length >= MAX_RECORDS) {
+    throw new AppError('douyin.broken_answer', { internal: `more than ${MAX_RECORDS} verify records` });
+  }
+  return own;
 }

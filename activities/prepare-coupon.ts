@@ -32,7 +32,8 @@ export async function prepareCoupon(run: VerificationRun): Promise<Open | Unknow
     if (ended) return ended;
 
     // A round that was held for another verification knows its order: that one is waited for before Douyin is asked.
-    const held = await waitForSibling(run, row, { orderId: row.orderId, certificates: [] });
+    const held =
+      row.mode === 'code' ? null : await waitForSibling(run, row, { orderId: row.orderId, certificates: [] });
     if (held) return held;
     const prepared = await askDouyin(run, row);
     if (prepared.kind === 'ended') return prepared.progress;
@@ -136,7 +137,7 @@ async function choose(
 }
 
 /** A plain code that is one coupon's own names it; a QR stands for its order. */
-function isPicked(row: Pick<Verification, 'mode'>, order: PreparedOrder): boolean {
+function isPicked(row: Pick<Verification, 'mode'>, order: Pick<PreparedOrder, 'certificates'>): boolean {
   return row.mode !== 'code' || order.certificates.length > 1;
 }
 
@@ -146,10 +147,11 @@ async function findSibling(
   row: Verification,
   order: Pick<PreparedOrder, 'orderId' | 'certificates'>,
 ): Promise<Verification | null> {
-  const { certificates } = order;
+  const { certificates, orderId } = order;
   return run.deps.db.run(({ verifications }) =>
-    verifications.findSiblingInDoubt(row.id, {
-      orderId: row.mode === 'code' && certificates.length === 1 ? '' : order.orderId,
+    verifications.findSiblingInDoubt(row, {
+      orderId,
+      isNamed: certificates.length > 0 && !isPicked(row, order),
       certificateIds: certificates.map((one) => one.certificateId).filter((id) => id !== ''),
       encryptedCodes: certificates.map((one) => one.encryptedCode).filter((code) => code !== ''),
     }),

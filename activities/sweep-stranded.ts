@@ -24,6 +24,7 @@ export async function sweepStranded(
 async function sweepVerifications(deps: ActivityDeps): Promise<number> {
   const stranded = await deps.db.run(({ verifications }) => verifications.takeStranded(IDLE_MS, BATCH));
   let takenUp = 0;
+  const failures: unknown[] = [];
   for (const row of stranded) {
     if (row.openSendCount === 0) {
       if (!isTooLateToSend(row, deps.policy)) continue;
@@ -44,8 +45,10 @@ async function sweepVerifications(deps: ActivityDeps): Promise<number> {
       START_TIMEOUT_MS,
     );
     if (start.kind === 'started') takenUp += 1;
-    if (start.kind === 'refused' || start.kind === 'uncertain') throw start.cause;
+    // One that cannot be started does not keep the others waiting.
+    if (start.kind === 'refused' || start.kind === 'uncertain') failures.push(start.cause);
   }
+  if (failures.length > 0) throw new AggregateError(failures, 'stranded verifications could not be started');
   return takenUp;
 }
 

@@ -39,16 +39,11 @@ export interface SettlementStep {
 export function nextSettlementStep(verification: Sent, policy: SettlementPolicy): SettlementStep {
   // Douyin has refused, or shows another's use: another repeat would be refused too. Only whether an earlier send did
   // it is left to ask.
-  if (verification.lastOutcome === 'refused') {
+  if (verification.lastOutcome === 'refused' || verification.areSendsStopped) {
     return { step: 'look_up', waitMs: untilSendsHaveArrivedMs(verification, policy) };
   }
   const delayMs = policy.repeatDelaysMs[Math.max(0, verification.sendCount - 1)];
-  if (
-    delayMs === undefined ||
-    verification.areSendsStopped ||
-    verification.lastOutcome === 'in_review' ||
-    isPastRepeating(verification)
-  ) {
+  if (delayMs === undefined || verification.lastOutcome === 'in_review' || isPastRepeating(verification)) {
     return { step: 'look_up', waitMs: 0 };
   }
   return { step: 'repeat', waitMs: delayMs };
@@ -164,8 +159,10 @@ export function judgeLookUp(
   const unusedOr = (note: OutcomeNote['code'], reason: 'unused' | 'refunded' = 'unused'): LookUpVerdict =>
     isUnused ? { kind: 'refused', reason } : undecided(note);
   if (!certificate) {
-    return verification.lastOutcome === 'refused'
-      ? unusedOr('look_up_unknown_coupon')
+    // A used coupon's code may be unknown to Douyin too: only its refusal and the whole wait together count.
+    const isGone = isEveryUseForeign && isUnused && isLongSinceLastSend(verification, policy);
+    return verification.lastOutcome === 'refused' && isGone
+      ? { kind: 'refused', reason: 'unused' }
       : undecided('look_up_unknown_coupon');
   }
 
@@ -227,6 +224,11 @@ function isUnusedForGood(verification: Sent, policy: SettlementPolicy): boolean 
     case null:
       return sinceLastSendMs >= policy.unusedIsFinalAfterMs;
   }
+}
+
+function isLongSinceLastSend(verification: Sent, policy: SettlementPolicy): boolean {
+  if (verification.lastSentAt === null) return false;
+  return verification.asOf.getTime() - verification.lastSentAt.getTime() >= policy.unusedIsFinalAfterMs;
 }
 
 /** Each use once, the earliest first. A record that names no store leaves it to the certificate. */

@@ -110,7 +110,7 @@ export interface Verification {
   /** By Douyin's clock, never later than the truth; null where the sending process did not know Douyin's time. */
   readonly douyinPreparedAt: Date | null;
   readonly douyinFirstSentAt: Date | null;
-  /** An operator is about to decide: nothing is sent any more, only looked up. */
+  /** Nothing is sent any more, only looked up: an operator is about to decide, or Douyin says that the coupon is used. */
   readonly areSendsStopped: boolean;
   readonly lastOutcome: LastOutcome | null;
   /** What the last verify or look-up said, for operators. */
@@ -259,7 +259,7 @@ export const TRANSITIONS = {
   prepare: { from: ['accepted'], to: 'prepared', guards: [], event: 'prepared' },
   /** The prepared coupon's order has another verification in doubt: prepare's list cannot be trusted any more. */
   discard_prepared: {
-    from: ['prepared'],
+    from: ['prepared', 'sent'],
     to: 'accepted',
     guards: ['nothing_sent'],
     event: 'held_for_sibling',
@@ -283,8 +283,8 @@ export const TRANSITIONS = {
   mark_unsettled: { from: ['sent'], to: 'unsettled', guards: ['something_sent'], event: 'unsettled' },
   stop_sends: { from: OPEN, to: 'same', guards: ['sends_not_stopped'], event: 'sends_stopped' },
 
-  /** Douyin's word that it redeemed holds whatever else is under way. */
-  verify_succeeded: { from: SENT, to: 'settled', guards: ['token_is_own'], event: 'verified' },
+  /** Douyin's word that it redeemed holds whatever else is under way, also if a fail-over has forgotten the count. */
+  verify_succeeded: { from: OPEN, to: 'settled', guards: ['token_is_own'], event: 'verified' },
   look_up_succeeded: { from: SENT, to: 'settled', guards: [], event: 'found_redeemed' },
   /** Not once another runner has prepared: what this prepare was refused for may be that one's verify. */
   prepare_refused: { from: ['accepted'], to: 'settled', guards: ['nothing_sent'], event: 'refused' },

@@ -2,7 +2,7 @@
 import { AppError } from '../domain/errors.ts';
 import { NOT_ATTEMPTED_REASONS, type NotAttemptedReason } from '../domain/outcome-notes.ts';
 import type { Verification } from '../domain/verification.ts';
-import type { Database } from '../db/unit-of-work.ts';
+import { CALLER_PATIENCE_MS, type Database } from '../db/unit-of-work.ts';
 
 /** When the till may ask again while another verification of the order is in doubt. */
 const SIBLING_RETRY_SECONDS = 5;
@@ -37,7 +37,9 @@ function notAttemptedReason({ reason }: Verification): NotAttemptedReason {
 async function siblingDetails(db: Database, verification: Verification): Promise<Record<string, unknown>> {
   const siblingId = verification.relatedVerificationId;
   const sibling =
-    siblingId === null ? null : await db.run(({ verifications }) => verifications.findById(siblingId));
+    siblingId === null
+      ? null
+      : await db.run(({ verifications }) => verifications.findById(siblingId), CALLER_PATIENCE_MS);
   const isOwn = sibling?.appId === verification.appId;
   return {
     retry_after_seconds: SIBLING_RETRY_SECONDS,

@@ -230,6 +230,21 @@ describe('prepareCoupon', () => {
       bench.state.changeSettings({ plainCodeLists: 'order' });
     });
 
+    it('holds a plain code that stands for its order, although it lists one coupon by now', async () => {
+      const order = bench.state.createOrder({ coupons: 2 });
+      const { code } = order.coupons[0]!;
+      const first = await bench.prepared({ requestValue: code });
+      bench.state.addFault({ kind: 'cut-after-effect', endpoints: ['verify'], orderId: order.orderId });
+      await runner.activities.verifyCoupon(first);
+      for (const requestValue of order.coupons.map((coupon) => coupon.code)) {
+        const again = await bench.accept({ requestValue });
+        expect(await runner.activities.prepareCoupon(again)).toMatchObject({
+          reason: 'coupon.sibling_in_doubt',
+        });
+      }
+      expect(redeemed(order.orderId)).toHaveLength(1);
+    });
+
     it('does not hold a caller that has prepared by itself', async () => {
       const { order } = await inDoubt();
       const key = await bench.preparedByCaller(order.coupons[1]!.code);

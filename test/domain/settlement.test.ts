@@ -71,7 +71,7 @@ describe('nextSettlementStep', () => {
       'no repeat of one that an operator is about to decide',
       { areSendsStopped: true },
       1000,
-      { step: 'look_up', waitMs: 0 },
+      { step: 'look_up', waitMs: 39_000 },
     ],
   ])('asks for %s', (_what, changes, afterMs, next) => {
     expect(nextSettlementStep(buildSent({ asOf: at(afterMs), ...changes }), TEST_POLICY)).toEqual(next);
@@ -319,8 +319,27 @@ describe('judgeLookUp', () => {
       ['of no status', { certificate: { status: '' }, afterMs: 9 * HOUR, verdict: 'undecided' }],
       ['not known to Douyin', { certificate: null, afterMs: 9 * HOUR, verdict: 'undecided' }],
       [
-        'not known to Douyin, which refused it too',
-        { sent: { lastOutcome: 'refused' }, certificate: null, afterMs: 40_000, verdict: 'refused unused' },
+        'not known to Douyin, which refused it too, within the hour: a used code may be dead',
+        {
+          sent: { lastOutcome: 'refused' },
+          certificate: null,
+          afterMs: HOUR - 1,
+          verdict: 'undecided',
+        },
+      ],
+      [
+        'not known to Douyin, while its records list a use of which nobody knows the store',
+        {
+          sent: { lastOutcome: 'refused' },
+          certificate: null,
+          evidence: { recordedUses: [buildUse({ poiId: '' })] },
+          afterMs: 9 * HOUR,
+          verdict: 'undecided',
+        },
+      ],
+      [
+        'not known to Douyin, which refused it too, after the hour',
+        { sent: { lastOutcome: 'refused' }, certificate: null, afterMs: HOUR, verdict: 'refused unused' },
       ],
     ])('%s', (_what, row) => {
       expect(verdictOf(row)).toBe(row.verdict);

@@ -20,6 +20,12 @@ const milliseconds = (ms: number): Condition => sql`${ms} * interval '1 millisec
 
 const MAY_HAVE_REDEEMED = sql`s.verify_status = 'processing' and s.open_send_count > 0 and s.id <> v.id`;
 
+/**
+ * A plain code that lists one coupon is that coupon's own, unless the one in doubt shows otherwise: its code listed several,
+ * or is this very code.
+ */
+const CODES_STAND_FOR_ORDERS = sql`s.mode = 'code' and (s.order_claim is not null or s.request_value = v.request_value)`;
+
 /** Whether another verification of the order, or of the coupon, is in doubt. `v` is the row itself. */
 const HAS_SIBLING_IN_DOUBT = sql`case
   when v.certificate_claim is null then false
@@ -27,9 +33,9 @@ const HAS_SIBLING_IN_DOUBT = sql`case
                where s.certificate_id = v.certificate_id and s.certificate_id <> '' and ${MAY_HAVE_REDEEMED})
     or exists (select 1 from verifications s
                where s.encrypted_code = v.encrypted_code and s.encrypted_code <> '' and ${MAY_HAVE_REDEEMED})
-    or v.order_claim is not null
-       and exists (select 1 from verifications s
-                   where s.order_id = v.order_claim and s.order_id <> '' and ${MAY_HAVE_REDEEMED})
+    or exists (select 1 from verifications s
+               where s.order_id = v.order_id and s.order_id <> '' and ${MAY_HAVE_REDEEMED}
+                 and (v.order_claim is not null or ${CODES_STAND_FOR_ORDERS}))
   end`;
 
 /** Whether another verification was redeemed, or may yet be, under the row's token of Douyin's. */

@@ -70,6 +70,11 @@ export interface UnknownOutcome {
   readonly errorDescription: string;
   /** Douyin's answer, or null where it is not to be kept. */
   readonly response: string | null;
+  /**
+   * Douyin says that the coupon is used: another repeat tells nothing, and would redeem it again if somebody has taken
+   * the use back meanwhile.
+   */
+  readonly stopsSends: boolean;
 }
 
 type Values = {
@@ -175,6 +180,7 @@ export class VerificationRepository {
         ${isCoupon(asked)}
         or (v.verify_status = 'success' and md5(v.request_value) = md5(${asked.requestValue})
             and v.request_value = ${asked.requestValue} and v.mode = ${asked.mode})
+        or (${MAY_HAVE_REDEEMED} and v.request_value = ${asked.requestValue} and v.mode = ${asked.mode})
         or (${asked.mode} = 'code' and v.origin_code <> '' and v.origin_code = ${asked.requestValue})
         or (${asked.certificateId} = '' and ${asked.orderId} <> '' and v.order_id <> ''
             and v.order_id = ${asked.orderId})
@@ -188,16 +194,22 @@ export class VerificationRepository {
    * that prepare lists.
    */
   async findSiblingInDoubt(
-    id: number,
+    row: Pick<Verification, 'id' | 'mode' | 'requestValue'>,
     prepared: {
       readonly orderId: string;
+      /** The request names its coupon, as far as prepare tells. */
+      readonly isNamed: boolean;
       readonly certificateIds: readonly string[];
       readonly encryptedCodes: readonly string[];
     },
   ): Promise<Verification | null> {
+    const isOfOrder = sql`v.order_id <> '' and v.order_id = ${prepared.orderId}`;
+    // A code that lists one coupon is its own, unless the one in doubt shows that codes stand for orders here.
+    const codesStandForOrders = sql`v.mode = 'code'
+      and (v.order_claim is not null or v.request_value = ${row.requestValue})`;
     return this.#findOne(
-      sql`v.id <> ${id} and ${MAY_HAVE_REDEEMED} and (
-        (v.order_id <> '' and v.order_id = ${prepared.orderId})
+      sql`v.id <> ${row.id} and ${MAY_HAVE_REDEEMED} and (
+        (${isOfOrder} and ${prepared.isNamed ? codesStandForOrders : sql`true`})
         or (v.certificate_id <> '' and v.certificate_id = any(${prepared.certificateIds}::text[]))
         or (v.encrypted_code <> '' and v.encrypted_code = any(${prepared.encryptedCodes}::text[])))`,
     );
@@ -314,13 +326,14 @@ export class VerificationRepository {
    * was under way at the time says.
    */
   async noteUnknown(key: RoundKey, outcome: UnknownOutcome): Promise<Verification | null> {
-    const { lastOutcome, note, errorCode, errorDescription, response } = outcome;
+    const { lastOutcome, note, errorCode, errorDescription, response, stopsSends } = outcome;
     const values: Values = {
       lastOutcome: keepReview(lastOutcome),
       lastNote: note,
       errorCode,
       errorDescription,
       ...(response === null ? {} : { douyinResponse: response }),
+      ...(stopsSends ? { areSendsStopped: true } : {}),
     };
     const details = { note: note.code, ...note.data, error_code: errorCode };
     return this.#transition('note_unknown', key, NEVER_SENT, values, details);
