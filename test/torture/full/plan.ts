@@ -271,7 +271,7 @@ function planNamedFaults(random: Random, verifications: number): FaultInput[] {
       kind,
       endpoints: [...endpoints],
       nth: random.int(1, Math.max(2, verifications)),
-      delayMs: random.int(100, LONGEST_LATENCY_MS * 2),
+      delayMs: random.int(100, LONGEST_LATENCY_MS),
       durationMs: random.int(100, LONGEST_LATENCY_MS),
     })),
   );

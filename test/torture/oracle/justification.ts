@@ -20,20 +20,23 @@ const FAULTS_OF_ALL: ReadonlySet<string> = new Set([
 /** A disturbance shows in what was asked this long after its end: connections are made again, caches filled. Milliseconds. */
 const DISTURBANCE_REACHES_MS = 15_000;
 
+/** The dynamic code has expired. */
+const DEAD_QR = 45005117;
+
 export function* unjustified(ledgers: Ledgers, index: LedgerIndex): Generator<string> {
   for (const row of ledgers.rows) {
     if (row.verify_status !== 'failed') continue;
     if (isNotAttempted(row)) {
       if (!hasObstacle(row, ledgers, index))
         yield `${name(row)} was not attempted (${row.reason}), and nothing stood in its way`;
-    } else if (!mayBeRefused(row, index)) {
+    } else if (!mayBeRefused(row, ledgers, index)) {
       yield `${name(row)}, on a good coupon, was refused with ${row.error_code} «${row.error_description}» ${standing(row)}`;
     }
   }
   yield* needlessErrors(ledgers, index);
 }
 
-function mayBeRefused(row: GatewayRow, index: LedgerIndex): boolean {
+function mayBeRefused(row: GatewayRow, { usedTokens }: Ledgers, index: LedgerIndex): boolean {
   const used = index.tokenByRowId.get(row.id);
   const order = used?.orderId == null ? undefined : index.orderById.get(used.orderId);
   // A code that nobody sold.
@@ -45,6 +48,9 @@ function mayBeRefused(row: GatewayRow, index: LedgerIndex): boolean {
   );
   if (isUsedByAnother) return true;
   if (order.changes.length > 0) return true;
+  // The customer has shown the order to another till with a fresh QR, which ends the one that was scanned before.
+  const isScannedAgain = usedTokens.filter(({ orderId }) => orderId === order.orderId).length > 1;
+  if (isScannedAgain && row.error_code === DEAD_QR) return true;
   const isSharedToken = (index.rowsByDouyinToken.get(row.douyin_verify_token) ?? []).length > 1;
   return isSharedToken || faultsAbout(row, order, index).length > 0 || neverArrived(row, index);
 }
