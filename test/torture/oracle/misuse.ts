@@ -23,9 +23,9 @@ const EXPECTED: Readonly<Record<SentRequest['operation'], ReadonlySet<string>>> 
     '502 gateway.too_late',
     '503 gateway.too_late',
   ]),
-  look_up: new Set([...NOT_ATTEMPTED, ...GATEWAY_AWAY, '404 verification.not_found']),
+  look_up: new Set([...GATEWAY_AWAY, '503 gateway.busy', '404 verification.not_found']),
   // Whether these are right is liveness's question.
-  closing_look_up: new Set([...NOT_ATTEMPTED, ...GATEWAY_AWAY, '404 verification.not_found']),
+  closing_look_up: new Set([...GATEWAY_AWAY, '404 verification.not_found']),
   prepare: new Set([...NOT_ATTEMPTED, ...GATEWAY_AWAY, '502 douyin.broken_answer', '503 gateway.busy']),
 };
 
