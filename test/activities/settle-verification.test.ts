@@ -47,6 +47,23 @@ describe('lookUpVerification', () => {
     expect((await bench.eventsOf(key)).filter((kind) => kind === 'found_redeemed')).toHaveLength(1);
   });
 
+  it('keeps when Douyin says that it was used, and which use of the card it was', async () => {
+    const { key, order, coupon } = await unknown('cut-after-effect', { kind: 'times_card', timesCount: 3 });
+    const [effect] = bench.state.ledger({ orderId: order.orderId });
+    bench.clock.advance(90_000);
+    expect(await lookUp(key)).toMatchObject({ verifyStatus: 'success' });
+    const first = await bench.row(key);
+    expect(first).toMatchObject({ verifyRecordsCount: 1, verifyId: effect?.verifyId });
+    // To the second, as Douyin tells it.
+    expect(first.verifyTime?.getTime()).toBe(Math.floor((bench.clock.nowMs - 90_000) / 1000) * 1000);
+
+    const second = await bench.prepared({ requestValue: coupon.code });
+    bench.state.addFault({ kind: 'cut-after-effect', endpoints: ['verify'], orderId: order.orderId });
+    await runner.activities.verifyCoupon(second);
+    expect(await lookUp(second)).toMatchObject({ verifyStatus: 'success' });
+    expect(await bench.row(second)).toMatchObject({ verifyRecordsCount: 2 });
+  });
+
   it('leaves an unused coupon to an operator, says so once, and ends it after an hour', async () => {
     const { key } = await unknown('cut-before-effect');
     expect(await lookUp(key)).toMatchObject({ state: 'unknown', next: 'look_up', waitMs: 0 });
@@ -347,6 +364,39 @@ describe('sweepStranded', () => {
     bench.clock.advance(IDLE_MS);
     await runner.activities.sweepStranded();
     expect(startsOf(key)).toHaveLength(2);
+  });
+
+  it('takes the least recently looked at first, then the oldest, of verifications and of enrichments alike', async () => {
+    const takes = {
+      takeStranded: async () => (await unknown('cut-before-effect')).key,
+      takeUnenriched: async () => {
+        const key = await bench.prepared({ requestValue: bench.state.createOrder().coupons[0]!.code });
+        await runner.activities.verifyCoupon(key);
+        return key;
+      },
+    };
+    for (const statement of ['takeStranded', 'takeUnenriched'] as const) {
+      const make = takes[statement];
+      const made = [await make(), await make(), await make()].map(({ verificationId }) => verificationId);
+      const [first, second, third] = made;
+      // What other tests left is looked at another day.
+      const anotherDay = new Date(bench.clock.nowMs + 86_400_000).toISOString();
+      await bench.query(
+        `update verifications set swept_at = '${anotherDay}' where id not in (${made.join()})`,
+      );
+      const take = async (limit: number) => {
+        bench.clock.advance(IDLE_MS);
+        const taken = await runner.deps.db.run(({ verifications }) =>
+          verifications[statement](IDLE_MS - 1, limit),
+        );
+        return taken.map(({ id }) => id).toSorted((a, b) => a - b);
+      };
+      expect(await take(1)).toEqual([first]);
+      expect(await take(1)).toEqual([second]);
+      expect(await take(1)).toEqual([third]);
+      expect(await take(1)).toEqual([first]);
+      expect(await take(2)).toEqual([second, third]);
+    }
   });
 
   it('never starts what was never sent: its till was told so, or has gone', async () => {

@@ -495,6 +495,20 @@ describe('verifyCoupon', () => {
       expect(await bench.row(key)).toMatchObject({ verifyStatus: 'processing', openSendCount: 2 });
     });
 
+    it('keep a review that one was told of, whatever the other’s late answer says', async () => {
+      const { key, order } = await prepare();
+      const other = bench.startRunner();
+      faultAtVerify(order.orderId, { kind: 'cut-before-effect' });
+      runner.interpose('before', 'noteUnknown', async () => {
+        faultAtVerify(order.orderId, { kind: 'risk-review-passes', durationMs: 3_600_000 });
+        await verify(key, other);
+      });
+      await verify(key);
+      expect(await bench.row(key)).toMatchObject({ lastOutcome: 'in_review', openSendCount: 2 });
+      expect(await verify(key)).toMatchObject({ state: 'unknown', next: 'look_up' });
+      expect(await bench.row(key)).toMatchObject({ openSendCount: 2 });
+    });
+
     it('are not closed as not attempted when one did not send and the other did', async () => {
       const { key, order } = await prepare();
       const other = bench.startRunner();
@@ -658,6 +672,15 @@ describe('verifyCoupon', () => {
     const verdicts = await Promise.all(keys.map((key) => verify(key, bench.startRunner())));
     expect(verdicts.filter((verdict) => (verdict as Closed).verifyStatus === 'success')).toHaveLength(1);
     expect(effectsOf(order.orderId)).toHaveLength(1);
+  });
+
+  it('says which use of its times card each verification was', async () => {
+    const { key, coupon } = await prepare({ kind: 'times_card', timesCount: 3 });
+    await verify(key);
+    const second = await bench.prepared({ requestValue: coupon.code });
+    await verify(second);
+    expect(await bench.row(key)).toMatchObject({ verifyStatus: 'success', verifyRecordsCount: 1 });
+    expect(await bench.row(second)).toMatchObject({ verifyStatus: 'success', verifyRecordsCount: 2 });
   });
 
   it('gives each of several verifications its own use of a times card', async () => {

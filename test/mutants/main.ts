@@ -1,5 +1,6 @@
 // `npm run mutants`: plants one bug at a time in a copy of the project and runs the tests closest to it, several copies
-// side by side on the same servers. Exits 1 if a bug survives, or if the tests do not pass without one.
+// side by side on the same servers. Exits 1 if a bug survives, if none could be planted in the time that was given, or if the
+// tests do not pass without one.
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -165,7 +166,7 @@ async function work(tree: Tree, queue: Mutant[], endsAtMs: number, results: Resu
   }
 }
 
-/** @returns whether every bug that was planted was caught */
+/** @returns whether bugs were planted and every one of them was caught */
 async function plantOneByOne(trees: readonly Tree[], chosen: readonly Mutant[]): Promise<boolean> {
   const startedAtMs = performance.now();
   const endsAtMs = startedAtMs + positive('max-minutes') * 60_000;
@@ -183,6 +184,10 @@ async function plantOneByOne(trees: readonly Tree[], chosen: readonly Mutant[]):
   if (values.json) {
     const document = { by: values.by, ...summary, seconds, mutants: results };
     process.stdout.write(`${JSON.stringify(document, null, 2)}\n`);
+  }
+  if (summary.planted === 0) {
+    tell('No bug could be planted in the time that was given: this proves nothing.');
+    return false;
   }
   return summary.survived === 0;
 }

@@ -12,6 +12,10 @@ const APPLY = 'activities/apply-outcome.ts';
 const LOOK_UP = 'activities/look-up.ts';
 const RUN = 'activities/run.ts';
 const SWEEP = 'activities/sweep-stranded.ts';
+const FENCE = 'src/services/fence-unsent.ts';
+/** The till waits where the database shows it nothing: only the verdict board answers it. */
+const TILL_TESTS = ['test/services/verify-coupon.test.ts'];
+const FENCE_TESTS = ['test/services/fence-unsent.test.ts'];
 
 export const CORE_BUGS: readonly Mutant[] = [
   // What an answer means.
@@ -260,7 +264,8 @@ export const CORE_BUGS: readonly Mutant[] = [
     'outcome.isAlreadyUsed ? await verifications.findRelatedOnCoupon(counted) : null',
     'outcome.isAlreadyUsed && counted.id < 0 ? await verifications.findRelatedOnCoupon(counted) : null',
   ),
-  mutant(
+  mutantOf(
+    TILL_TESTS,
     'a verdict is not told to the waiting till',
     RUN,
     '    this.deps.board.publish(row);\n    return closedProgress(row);',
@@ -471,7 +476,8 @@ export const CORE_BUGS: readonly Mutant[] = [
     'verifyTime: verdict.use.verifyTime,',
     'verifyTime: null,',
   ),
-  mutant(
+  mutantOf(
+    TILL_TESTS,
     'one that waits for an operator is not told to the waiting till',
     LOOK_UP,
     '  run.deps.board.publish(marked);\n',
@@ -486,17 +492,38 @@ export const CORE_BUGS: readonly Mutant[] = [
     'if (row.openSendCount < 0) {',
   ),
   mutantOf(
-    ['test/services/', 'test/http/open/verify-coupon.test.ts'],
+    TILL_TESTS,
+    'an operator’s verdict by the API is not told to the waiting till',
+    'src/services/resolve-verification.ts',
+    'deps.board.publish(outcome.verification);',
+    '',
+  ),
+  mutantOf(
+    TILL_TESTS,
+    'an operator’s verdict by Temporal is not told to the waiting till',
+    'activities/resolve-verification.ts',
+    'run.deps.board.publish(outcome.verification);',
+    '',
+  ),
+  mutantOf(
+    TILL_TESTS,
     'a till is answered by an older round',
     'src/services/verify-coupon.ts',
     'if (published.round >= verification.round && isAnswerable(published)) return published;',
     'if (isAnswerable(published)) return published;',
   ),
   mutantOf(
-    ['test/services/'],
+    FENCE_TESTS,
     'the fence closes a round that somebody else began',
-    'src/services/fence-unsent.ts',
+    FENCE,
     'if (stored?.roundKey !== round.roundKey) return false;',
     'if (!stored) return false;',
+  ),
+  mutantOf(
+    FENCE_TESTS,
+    'the fence gives up while its round may still be sent',
+    FENCE,
+    'performance.now() + deps.policy.firstSendWithinMs + STATEMENT_OUTLIVES_MS',
+    'performance.now() + STATEMENT_OUTLIVES_MS',
   ),
 ];

@@ -1,0 +1,134 @@
+// What a waiting till is told on the verdict board alone: the database shows it nothing after its request was stored.
+import { randomUUID } from 'node:crypto';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { DatabaseAwayError, type Database } from '../../src/db/unit-of-work.ts';
+import type { Verification } from '../../src/domain/verification.ts';
+import { resolveVerification } from '../../src/services/resolve-verification.ts';
+import { verifyCoupon } from '../../src/services/verify-coupon.ts';
+import type { VerificationKey } from '../../workflows/contract.ts';
+import { type Bench, openBench, type Runner, STORE } from '../activities/support.ts';
+
+/** Long beside what these tests do: a till that is not told waits for all of it and gets `processing`. */
+const BUDGET_MS = 20_000;
+
+let bench: Bench;
+beforeAll(async () => {
+  bench = await openBench();
+});
+afterAll(() => bench.close());
+afterEach(() => {
+  bench.state.clearFaults();
+});
+
+/** Shows no row to whoever looks by its id. */
+function blind(db: Database): Database {
+  return {
+    ...db,
+    run: (work, timeoutMs) =>
+      db.run((repositories) => {
+        const verifications = Object.create(repositories.verifications, {
+          findById: { value: () => Promise.reject(new DatabaseAwayError(false, {})) },
+        }) as typeof repositories.verifications;
+        return work({ ...repositories, verifications });
+      }, timeoutMs),
+  };
+}
+
+/** Asks to verify; once the till waits, `meanwhile` happens in its process. */
+async function ask(
+  coupon: { readonly code: string },
+  meanwhile: (runner: Runner, key: VerificationKey) => Promise<unknown>,
+): Promise<Verification> {
+  const runner = bench.startRunner();
+  const started = Promise.withResolvers<VerificationKey>();
+  const answering = verifyCoupon(
+    {
+      ...runner.deps,
+      db: blind(runner.deps.db),
+      budgetMs: BUDGET_MS,
+      runner: {
+        ...runner.deps.runner,
+        start: (input) => {
+          started.resolve(input);
+          return Promise.resolve({ kind: 'started', here: true });
+        },
+      },
+    },
+    {
+      app: bench.app,
+      nonce: { clientKey: 'till', nonce: randomUUID(), expiresAt: bench.clock.now() },
+      requestId: 'test',
+      verifyToken: null,
+      mode: 'code',
+      requestValue: coupon.code,
+      poiId: STORE,
+      operatorId: '',
+      deviceId: '',
+      note: '',
+    },
+  );
+  await meanwhile(runner, await started.promise);
+  return answering;
+}
+
+async function verifyInVain(runner: Runner, key: VerificationKey): Promise<void> {
+  bench.state.addFault({ kind: 'cut-before-effect', endpoints: ['verify'] });
+  await runner.activities.prepareCoupon(key);
+  await runner.activities.verifyCoupon(key);
+}
+
+const freshCoupon = () => bench.state.createOrder().coupons[0]!;
+
+describe('a waiting till is told', () => {
+  it('Douyin’s verdict', async () => {
+    const answer = await ask(freshCoupon(), async (runner, key) => {
+      await runner.activities.prepareCoupon(key);
+      await runner.activities.verifyCoupon(key);
+    });
+    expect(answer).toMatchObject({ step: 'settled', verifyStatus: 'success' });
+  });
+
+  it('that its verification waits for an operator', async () => {
+    const answer = await ask(freshCoupon(), async (runner, key) => {
+      await verifyInVain(runner, key);
+      await runner.activities.lookUpVerification(key);
+    });
+    expect(answer).toMatchObject({ step: 'unsettled', verifyStatus: 'processing' });
+  });
+
+  it('an operator’s verdict that came by the API', async () => {
+    const answer = await ask(freshCoupon(), async (runner, key) => {
+      await verifyInVain(runner, key);
+      const decision = { verifyStatus: 'success', note: 'seen in the console' } as const;
+      const actor = { uid: 'operator', requestId: 'request' };
+      await resolveVerification(runner.deps, key.verificationId, decision, actor);
+    });
+    expect(answer).toMatchObject({ step: 'settled', verifyStatus: 'success' });
+  });
+
+  it('an operator’s verdict that came by Temporal', async () => {
+    const answer = await ask(freshCoupon(), async (runner, key) => {
+      await verifyInVain(runner, key);
+      const input = { verifyStatus: 'success', updateId: 'update' } as const;
+      await runner.activities.resolveVerification({ ...input, ...key });
+    });
+    expect(answer).toMatchObject({ step: 'settled', verifyStatus: 'success' });
+  });
+
+  it('its own round’s verdict, and not an older one’s', async () => {
+    const answer = await ask(freshCoupon(), async (runner, key) => {
+      const row = await bench.row(key);
+      runner.deps.board.publish({
+        ...row,
+        round: row.round - 1,
+        step: 'not_attempted',
+        verifyStatus: 'failed',
+      });
+      // The till has taken that off the board and waits again.
+      await new Promise(setImmediate);
+      await runner.activities.prepareCoupon(key);
+      await runner.activities.verifyCoupon(key);
+    });
+    expect(answer).toMatchObject({ round: 1, step: 'settled', verifyStatus: 'success' });
+  });
+});
