@@ -136,8 +136,8 @@ export const CORE_BUGS: readonly Mutant[] = [
   mutant(
     'one redemption answered to two apps pays two bills',
     VERIFICATION,
-    "verify_succeeded: { from: SENT, to: 'settled', guards: ['token_is_own'], event: 'verified' },",
-    "verify_succeeded: { from: SENT, to: 'settled', guards: [], event: 'verified' },",
+    "verify_succeeded: { from: OPEN, to: 'settled', guards: ['token_is_own'], event: 'verified' },",
+    "verify_succeeded: { from: OPEN, to: 'settled', guards: [], event: 'verified' },",
   ),
   mutant(
     'a verdict replaces an earlier one',
@@ -455,8 +455,8 @@ export const CORE_BUGS: readonly Mutant[] = [
   mutant(
     'a repeat follows a refusal',
     SETTLEMENT,
-    "if (verification.lastOutcome === 'refused') {\n    return { step: 'look_up',",
-    "if (verification.lastOutcome === 'refused') {\n    return { step: 'repeat',",
+    "if (verification.lastOutcome === 'refused' || verification.areSendsStopped) {\n    return { step: 'look_up',",
+    "if (verification.lastOutcome === 'refused' || verification.areSendsStopped) {\n    return { step: 'repeat',",
   ),
   mutant(
     'other verifications of the coupon are not waited for',
