@@ -180,7 +180,9 @@ describe('Douyin is slow for minutes', () => {
       system.simulator.state.addFault({ kind: 'hang-after-effect', endpoints: ['verify'], count: 'always' });
       const answers = await verifyAll(requests);
       const refused = answers.filter((answer) => answer.reply.status === 503);
-      expectRefusedAtOnce(refused, 'gateway.busy', 1000);
+      // At once: long before those that were let in are answered at the end of their budget.
+      const letIn = answers.filter((answer) => answer.reply.status === 200).map(({ tookMs }) => tookMs);
+      expectRefusedAtOnce(refused, 'gateway.busy', Math.min(...letIn));
       const admitted = requests.filter((_, position) => answers[position]!.reply.status === 200);
       // Fewer only if this machine was slow just before.
       expect(admitted.length).toBeLessThanOrEqual(MAX_IN_FLIGHT);
