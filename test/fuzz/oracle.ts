@@ -63,7 +63,7 @@ export class Oracle {
       problems.push(`${answer.status} without Retry-After`);
     if (!/^[A-Za-z0-9._-]{1,64}$/.test(answer.headers['x-request-id'] ?? ''))
       problems.push(`${answer.status} without X-Request-Id`);
-    return [...problems, ...authProblems(plan, request, answer)];
+    return [...problems, ...authProblems(plan, request, answer, codeOf(text))];
   }
 
   #shape(plan: Plan, request: MadeRequest, answer: WireAnswer, text: string): string[] {
@@ -128,7 +128,7 @@ function errorProblems(answer: WireAnswer, text: string, codes: readonly string[
 }
 
 /** Whether the signature or the uid let through, or kept out, what it should. */
-function authProblems(plan: Plan, request: MadeRequest, answer: WireAnswer): string[] {
+function authProblems(plan: Plan, request: MadeRequest, answer: WireAnswer, code: string): string[] {
   const { status } = answer;
   if (!plan.path.startsWith('/v1/') || status === 404 || status >= 500) return [];
   // A header that was added may be one of the four, or the uid.
@@ -146,6 +146,8 @@ function authProblems(plan: Plan, request: MadeRequest, answer: WireAnswer): str
     !plan.path.startsWith('/v1/open/') &&
     request.wire.headers.some(([name, value]) => name === 'X-XTJ-UID' && value === 'fuzzer');
   if (!isOwn || (hasUid && plan.auth !== 'repeated_header') || status === 401) return [];
+  // A bent Host or Origin is refused before anybody is authenticated.
+  if (code === 'request.wrong_host' || code === 'request.foreign_origin') return [];
   // 400 comes from the parser, or from the guard: that one only after authentication.
   return isBeforeAuthentication && plan.bends.length > 1
     ? []
