@@ -155,16 +155,14 @@ export function judgeLookUp(
   const isEveryUseForeign = uses.every(
     (use) => use.isCancelled || isProvedForeign(verification, use, claimed),
   );
-  const isUnused = isUnusedForGood(verification, policy);
+  // A verify that was answered "used" contradicts reads without any use that explains it: only people can weigh them.
+  const isSaidUsed = verification.areSendsStopped && verification.lastOutcome !== 'refused';
+  const isExplained = uses.some((use) => !use.isCancelled && isProvedForeign(verification, use, claimed));
+  const isUnused = isUnusedForGood(verification, policy) && (!isSaidUsed || isExplained);
   const unusedOr = (note: OutcomeNote['code'], reason: 'unused' | 'refunded' = 'unused'): LookUpVerdict =>
     isUnused ? { kind: 'refused', reason } : undecided(note);
-  if (!certificate) {
-    // A used coupon's code may be unknown to Douyin too: only its refusal and the whole wait together count.
-    const isGone = isEveryUseForeign && isUnused && isLongSinceLastSend(verification, policy);
-    return verification.lastOutcome === 'refused' && isGone
-      ? { kind: 'refused', reason: 'unused' }
-      : undecided('look_up_unknown_coupon');
-  }
+  // Douyin may not know a used coupon's code any more: an absent coupon proves nothing.
+  if (!certificate) return undecided('look_up_unknown_coupon');
 
   if (verification.isTimesCard || certificate.kind === 'times_card') {
     // Attributed by id: a count that rose or fell may hide ours. An earlier use of a card is no contradiction.
@@ -224,11 +222,6 @@ function isUnusedForGood(verification: Sent, policy: SettlementPolicy): boolean 
     case null:
       return sinceLastSendMs >= policy.unusedIsFinalAfterMs;
   }
-}
-
-function isLongSinceLastSend(verification: Sent, policy: SettlementPolicy): boolean {
-  if (verification.lastSentAt === null) return false;
-  return verification.asOf.getTime() - verification.lastSentAt.getTime() >= policy.unusedIsFinalAfterMs;
 }
 
 /** Each use once, the earliest first. A record that names no store leaves it to the certificate. */

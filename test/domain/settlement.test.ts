@@ -319,27 +319,21 @@ describe('judgeLookUp', () => {
       ['of no status', { certificate: { status: '' }, afterMs: 9 * HOUR, verdict: 'undecided' }],
       ['not known to Douyin', { certificate: null, afterMs: 9 * HOUR, verdict: 'undecided' }],
       [
-        'not known to Douyin, which refused it too, within the hour: a used code may be dead',
-        {
-          sent: { lastOutcome: 'refused' },
-          certificate: null,
-          afterMs: HOUR - 1,
-          verdict: 'undecided',
-        },
+        'not known to Douyin, which refused it too: a used code may be dead',
+        { sent: { lastOutcome: 'refused' }, certificate: null, afterMs: 9 * HOUR, verdict: 'undecided' },
       ],
       [
-        'not known to Douyin, while its records list a use of which nobody knows the store',
+        'unused, though the verify was answered "used"',
+        { sent: { areSendsStopped: true }, afterMs: 9 * HOUR, verdict: 'undecided' },
+      ],
+      [
+        'refunded, though the verify was answered "used"',
         {
-          sent: { lastOutcome: 'refused' },
-          certificate: null,
-          evidence: { recordedUses: [buildUse({ poiId: '' })] },
+          sent: { areSendsStopped: true },
+          certificate: { status: 'REFUNDED' },
           afterMs: 9 * HOUR,
           verdict: 'undecided',
         },
-      ],
-      [
-        'not known to Douyin, which refused it too, after the hour',
-        { sent: { lastOutcome: 'refused' }, certificate: null, afterMs: HOUR, verdict: 'refused unused' },
       ],
     ])('%s', (_what, row) => {
       expect(verdictOf(row)).toBe(row.verdict);
