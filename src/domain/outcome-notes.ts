@@ -89,6 +89,10 @@ export const NOTES = {
     zh: '抖音显示该券未使用，等待确认',
     en: 'Douyin shows the coupon unused; it waits until that is certain',
   },
+  look_up_said_used: {
+    zh: '抖音曾称该券已核销，现在却查不到任何核销',
+    en: 'Douyin called the coupon used, yet shows no use that explains it',
+  },
   look_up_refunding: {
     zh: '抖音显示该券退款中或已退款，等待确认',
     en: 'Douyin shows the coupon refunded or being refunded; it waits until that is certain',

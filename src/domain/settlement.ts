@@ -158,9 +158,11 @@ export function judgeLookUp(
   // A verify that was answered "used" contradicts reads without any use that explains it: only people can weigh them.
   const isSaidUsed = verification.areSendsStopped && verification.lastOutcome !== 'refused';
   const isExplained = uses.some((use) => !use.isCancelled && isProvedForeign(verification, use, claimed));
-  const isUnused = isUnusedForGood(verification, policy) && (!isSaidUsed || isExplained);
-  const unusedOr = (note: OutcomeNote['code'], reason: 'unused' | 'refunded' = 'unused'): LookUpVerdict =>
-    isUnused ? { kind: 'refused', reason } : undecided(note);
+  const isUnused = isUnusedForGood(verification, policy);
+  const unusedOr = (note: OutcomeNote['code'], reason: 'unused' | 'refunded' = 'unused'): LookUpVerdict => {
+    if (isSaidUsed && !isExplained) return undecided('look_up_said_used');
+    return isUnused ? { kind: 'refused', reason } : undecided(note);
+  };
   // Douyin may not know a used coupon's code any more: an absent coupon proves nothing.
   if (!certificate) return undecided('look_up_unknown_coupon');
 

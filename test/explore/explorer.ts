@@ -179,6 +179,7 @@ export function walk(gateway: Gateway, options: WalkOptions): Walk {
 const LEFT_TO_PEOPLE: ReadonlySet<string> = new Set([
   'look_up_whose_use',
   'look_up_own_use_cancelled',
+  'look_up_said_used',
   'look_up_times_card',
   'look_up_rival',
 ]);

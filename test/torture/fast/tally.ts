@@ -1,5 +1,5 @@
 // Adds up what the seeds came to, and says it.
-import { FINDING_KINDS, type FindingKind } from '../oracle/checker.ts';
+import { FINDING_KINDS, type FindingKind, isClean as isProved } from '../oracle/checker.ts';
 import type { SeedReport } from './run-seed.ts';
 
 type Counts = Record<string, number>;
@@ -13,6 +13,8 @@ export interface Tally {
   prepares: number;
   verifiedTokens: number;
   creditedToTheOther: number;
+  /** Of the unknown; those that Douyin's reads cannot decide are no failure. */
+  forOperator: number;
   readonly found: Record<FindingKind, number>;
   readonly byStatus: Counts;
   readonly douyinFaults: Counts;
@@ -38,6 +40,7 @@ export function emptyTally(): Tally {
     douyinFaults: {},
     troubles: {},
     alerts: {},
+    forOperator: 0,
     failedSeeds: new Set(),
     crashedSeeds: [],
     news: [],
@@ -57,11 +60,12 @@ export function addReport(tally: Tally, report: SeedReport): void {
   for (const kind of FINDING_KINDS) {
     const found = report.findings[kind];
     tally.found[kind] += found.length;
-    if (found.length > 0) tally.failedSeeds.add(report.seed);
     for (const what of found.slice(0, MAX_SHOWN_PER_KIND)) {
       tally.news.push(`FOUND ${kind} in seed ${report.seed}: ${what}`);
     }
   }
+  if (!isProved(report.findings)) tally.failedSeeds.add(report.seed);
+  tally.forOperator += report.findings.forOperator.length;
   for (const [id, events] of Object.entries(report.timelines)) {
     tally.news.push(`  #${id}`, ...events.map((event) => `    ${event}`));
   }
@@ -90,6 +94,7 @@ export function renderTally(tally: Tally, run: { seconds: number; verificationsP
     counts('alerts', tally.alerts),
     `prepare : verify: ${tally.prepares} calls of prepare for ${tally.verifiedTokens} tokens sent to verify`,
     `credited to the other verification of the same coupon: ${tally.creditedToTheOther}`,
+    `of the unknown for an operator: ${tally.forOperator}`,
     FINDING_KINDS.map((kind) => `${kind}: ${tally.found[kind]}`).join('  '),
     ...[...tally.failedSeeds].slice(0, 20).map(replay),
     ...tally.crashedSeeds.map(

@@ -447,5 +447,8 @@ describe('check', () => {
     const undecidable = check(ledgers({ rows: [open], calls: [fault('stale-certificate', 'get')] }));
     expect(undecidable.forOperator).toHaveLength(1);
     expect(isClean(undecidable)).toBe(true);
+    expect(isClean(check(ledgers({ rows: [open], effects: [effect()] })))).toBe(false);
+    const undone = ledgers({ rows: [open], effects: [effect(), effect({ kind: 'cancelled', at_ms: 600 })] });
+    expect(isClean(check(undone))).toBe(true);
   });
 });

@@ -113,9 +113,12 @@ export function* operatorsWork({ rows }: Ledgers, index: LedgerIndex): Generator
     const isUndecidable = index.faultedCalls.some(
       (call) => UNDECIDABLE_FAULTS.has(call.fault ?? '') && call.facts.order_id === row.order_id,
     );
-    const isRedeemed = (index.effectsByToken.get(row.douyin_verify_token) ?? []).length > 0;
+    const effects = index.effectsByToken.get(row.douyin_verify_token) ?? [];
+    const isRedeemed = effects.length > 0;
+    // Douyin shows the coupon unused again and names no use.
+    const isUndone = isRedeemed && effects.every(({ verify_id }) => index.cancelledVerifyIds.has(verify_id));
     yield `${name(row)} waits for an operator (${standing(row)}); in truth ${
       isRedeemed ? 'it redeemed' : 'nothing was redeemed'
-    }; ${isUndecidable ? UNDECIDABLE : 'it could have been decided'}`;
+    }; ${isUndecidable || isUndone ? UNDECIDABLE : 'it could have been decided'}`;
   }
 }
