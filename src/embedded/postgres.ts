@@ -19,7 +19,7 @@ import {
   type PostgresPrograms,
 } from './postgres-home.ts';
 import {
-  findProcessesByCommandLine,
+  findProcessesByArguments,
   findProcessesWorkingIn,
   type ShutdownStep,
   stopLeftoverProcess,
@@ -41,6 +41,8 @@ const ORPHAN_WAIT_MS = 5_000;
 /** How long a start tries again while the system still takes away a killed server. */
 const CLUSTER_PATIENCE_MS = 20_000;
 const CLUSTER_PAUSE_MS = 200;
+/** Where postmaster.pid tells how far the server has come; counted from 0. */
+const PID_FILE_STATUS_LINE = 7;
 
 /** Fast shutdown (clients are cut off, nothing is lost), then immediate (recovery at the next start), then force. */
 const SHUTDOWN: readonly [ShutdownStep, ...ShutdownStep[]] = [
@@ -218,7 +220,7 @@ const CLUSTER_IN_USE = ['lock file "postmaster.pid" already exists', 'pre-existi
  * PostgreSQL's shared memory, whose key comes from the cluster itself.
  */
 async function clearLeftover(clusterPath: string, report: (message: string) => void): Promise<void> {
-  for (const server of await findProcessesByCommandLine(` -D ${clusterPath} -c `)) {
+  for (const server of await findProcessesByArguments(['-D', clusterPath])) {
     await stopLeftoverProcess(server, LEFTOVER_SHUTDOWN);
     report(`stopped the PostgreSQL an earlier run left behind (process ${server.pid})`);
   }
@@ -234,7 +236,7 @@ async function clearLeftover(clusterPath: string, report: (message: string) => v
 
 /** Ends a creation that an earlier, killed gateway began, and removes what it made so far. */
 async function clearDraft(draftPath: string): Promise<void> {
-  const creators = await findProcessesByCommandLine(`--pgdata=${draftPath} `);
+  const creators = await findProcessesByArguments([`--pgdata=${draftPath}`]);
   const helpers = await findProcessesWorkingIn(draftPath, 'postgres');
   for (const leftover of [...creators, ...helpers]) {
     await stopLeftoverProcess(leftover, [{ signal: 'SIGKILL', waitMs: 2_000 }]);
@@ -256,6 +258,21 @@ async function withClient<T>(url: string, use: (client: pg.Client) => Promise<T>
   } finally {
     await client.end();
   }
+}
+
+/**
+ * Whether this very process says in its pid file that it serves. Until it has its port another gateway's server can take
+ * it, and that one answers too, by refusing our password.
+ */
+async function isReady(clusterPath: string, pid: number): Promise<boolean> {
+  const text = await readFile(join(clusterPath, 'postmaster.pid'), 'utf8').catch(
+    (err: NodeJS.ErrnoException) => {
+      if (err.code === 'ENOENT') return '';
+      throw err;
+    },
+  );
+  const lines = text.split('\n');
+  return Number(lines[0]) === pid && lines[PID_FILE_STATUS_LINE]?.trim() === 'ready';
 }
 
 /** Not up yet is `false`; an answer that will not change by waiting is thrown. */
@@ -311,7 +328,8 @@ async function runServer(
     });
     try {
       await server.waitUntilReady(
-        () => answers(connectionUrl(port, password, 'postgres')),
+        async () =>
+          (await isReady(clusterPath, server.pid)) && answers(connectionUrl(port, password, 'postgres')),
         START_TIMEOUT_MS,
         options.signal,
       );

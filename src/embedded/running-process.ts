@@ -1,7 +1,7 @@
-// Looks at processes this one did not start: whether a recorded process still runs, which processes work on a folder,
-// and how to end one that outlived its parent. A pid alone proves nothing, for the system hands it out again.
+// Looks at processes: whether a recorded one still runs, which ones work on a folder, which ports one listens on, and how
+// to end one that outlived its parent. A pid alone proves nothing, for the system hands it out again.
 import { execFile } from 'node:child_process';
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { readdir, readFile, readlink, stat } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 
@@ -19,6 +19,8 @@ export interface RunningProcess extends ProcessIdentity {
   readonly name: string;
   /** The arguments, joined by blanks. */
   readonly commandLine: string;
+  /** The arguments one by one, the program first; null where the system tells them only joined (not Linux). */
+  readonly args: readonly string[] | null;
 }
 
 /** One signal of a shutdown and how long it is given before the next one follows. */
@@ -51,11 +53,13 @@ async function findByProcFolder(pid: number): Promise<RunningProcess | null> {
   const fields = status.slice(nameEnd + 2).split(' ');
   const [state, ticks] = [fields[0], fields[19]];
   if (ticks === undefined || state === 'Z' || state === 'X') return null;
+  const args = commandLine.replace(/\0$/, '').split('\0');
   return {
     pid,
     startedAt: `${await bootId} ${ticks}`,
     name: status.slice(status.indexOf('(') + 1, nameEnd),
-    commandLine: commandLine.split('\0').join(' ').trim(),
+    commandLine: args.join(' ').trim(),
+    args,
   };
 }
 
@@ -77,6 +81,7 @@ async function findByProcessList(pid: number): Promise<RunningProcess | null> {
       startedAt: startedAt.stdout.trim(),
       name: name.stdout.trim(),
       commandLine: commandLine.stdout.trim(),
+      args: null,
     };
   } catch (err) {
     // `ps` exits 1 when there is no such process; anything else means that it could not tell.
@@ -106,15 +111,24 @@ async function listPids(): Promise<readonly number[]> {
   return names.map(Number).filter((pid) => Number.isSafeInteger(pid) && pid > 1 && pid !== process.pid);
 }
 
-/** The processes whose command line holds this text. An end of it must be told by the text itself. */
-export async function findProcessesByCommandLine(text: string): Promise<readonly RunningProcess[]> {
-  // On other systems one look at all of them, then one at each that seems right.
-  const pids = process.platform === 'linux' ? await listPids() : await listPidsByCommandLine(text);
-  const found = await Promise.all(pids.map(findRunningProcess));
-  return found.filter((each) => each !== null).filter(({ commandLine }) => commandLine.includes(text));
+/** Whether these arguments follow each other among those of the process, each of them whole. */
+function holdsArguments({ args, commandLine }: RunningProcess, wanted: readonly string[]): boolean {
+  if (args === null) return ` ${commandLine} `.includes(` ${wanted.join(' ')} `);
+  return args.some((_, start) => wanted.every((argument, offset) => args[start + offset] === argument));
 }
 
-async function listPidsByCommandLine(text: string): Promise<readonly number[]> {
+/**
+ * The processes that were started with these arguments, one after the other. An argument that only begins or ends like
+ * one of them, or that holds them as a part, is another: a server on `/x/ab`, or somebody's search for this one.
+ */
+export async function findProcessesByArguments(wanted: readonly string[]): Promise<readonly RunningProcess[]> {
+  // On other systems one look at all of them, then one at each that seems right.
+  const pids = process.platform === 'linux' ? await listPids() : await listPidsByText(wanted.join(' '));
+  const found = await Promise.all(pids.map(findRunningProcess));
+  return found.filter((each) => each !== null).filter((each) => holdsArguments(each, wanted));
+}
+
+async function listPidsByText(text: string): Promise<readonly number[]> {
   const { stdout } = await promisify(execFile)('ps', ['-axww', '-o', 'pid=,command='], {
     maxBuffer: 64 * 1024 * 1024,
   });
@@ -141,6 +155,57 @@ export async function findProcessesWorkingIn(
     }),
   );
   return found.filter((each) => each !== null).filter(({ name }) => name === programName);
+}
+
+/** TCP's state LISTEN in Linux's table of sockets. */
+const LISTENING = '0A';
+
+async function readListeningPortsOfProc(pid: number): Promise<ReadonlySet<number>> {
+  const folder = `/proc/${pid}`;
+  const sockets = new Set(
+    await Promise.all(
+      // A descriptor may be closed between the two looks.
+      (await readdir(`${folder}/fd`)).map((name) => readlink(`${folder}/fd/${name}`).catch(() => '')),
+    ),
+  );
+  const tables = await Promise.all(
+    // No such table: IPv6 is switched off.
+    ['tcp', 'tcp6'].map((name) => readFile(`${folder}/net/${name}`, 'utf8').catch(() => '')),
+  );
+  const ports = new Set<number>();
+  for (const line of tables.join('\n').split('\n')) {
+    const [, localAddress, , state, , , , , , inode] = line.trim().split(/\s+/);
+    if (state === LISTENING && sockets.has(`socket:[${inode}]`)) {
+      ports.add(Number.parseInt(localAddress?.split(':').at(-1) ?? '', 16));
+    }
+  }
+  return ports;
+}
+
+async function readListeningPortsOfList(pid: number): Promise<ReadonlySet<number>> {
+  const options = ['-nP', '-a', '-p', String(pid), '-iTCP', '-sTCP:LISTEN', '-Fn'];
+  const { stdout } = await promisify(execFile)('lsof', options).catch((err: unknown) => {
+    // `lsof` exits 1 when it finds none.
+    if ((err as { code?: unknown }).code === 1) return { stdout: '' };
+    throw err;
+  });
+  return new Set(Array.from(stdout.matchAll(/^n.*:(\d+)$/gm), ([, port]) => Number(port)));
+}
+
+/**
+ * The TCP ports that this very process listens on; none if it does not run. That something answers on a port does not
+ * tell who does.
+ * @returns null where the system does not tell
+ */
+export async function findListeningPorts(pid: number): Promise<ReadonlySet<number> | null> {
+  try {
+    return await (process.platform === 'linux'
+      ? readListeningPortsOfProc(pid)
+      : readListeningPortsOfList(pid));
+  } catch {
+    // An ended process has no folder; where that is not the reason, its descriptors may not be read.
+    return (await findRunningProcess(pid)) === null ? new Set() : null;
+  }
 }
 
 /** @returns whether the process was gone before the time was over */

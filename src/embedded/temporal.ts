@@ -10,7 +10,12 @@ import { openBoundedLog } from './bounded-log.ts';
 import { prepareDataFolder } from './data-folder.ts';
 import { lockFolder } from './folder-lock.ts';
 import { findFreePort } from './free-port.ts';
-import { findProcessesByCommandLine, type ShutdownStep, stopLeftoverProcess } from './running-process.ts';
+import {
+  findListeningPorts,
+  findProcessesByArguments,
+  type ShutdownStep,
+  stopLeftoverProcess,
+} from './running-process.ts';
 import { type ServerProcess, startServerProcess } from './server-process.ts';
 
 const DEFAULT_PORT = 7233;
@@ -59,7 +64,7 @@ export interface EmbeddedTemporal {
 }
 
 async function clearLeftover(databasePath: string, report: (message: string) => void): Promise<void> {
-  for (const server of await findProcessesByCommandLine(` --db-filename ${databasePath} `)) {
+  for (const server of await findProcessesByArguments(['--db-filename', databasePath])) {
     await stopLeftoverProcess(server, LEFTOVER_SHUTDOWN);
     report(`stopped the Temporal server an earlier run left behind (process ${server.pid})`);
   }
@@ -121,6 +126,15 @@ async function isServing(port: number, namespace: string): Promise<boolean> {
   }
 }
 
+/**
+ * Whether this very process has its ports. Until it binds them another server can, and that one answers like ours; ours
+ * then ends, but not at once.
+ */
+async function hasPorts(pid: number, ports: readonly number[]): Promise<boolean> {
+  const listening = await findListeningPorts(pid);
+  return listening === null || ports.every((port) => listening.has(port));
+}
+
 async function runServer(
   options: EmbeddedTemporalOptions,
   databasePath: string,
@@ -159,12 +173,18 @@ async function runServer(
     });
     await writeFile(pidPath, String(server.pid));
     try {
-      await server.waitUntilReady(() => isServing(port, namespace), START_TIMEOUT_MS, options.signal);
+      await server.waitUntilReady(
+        async () => (await isServing(port, namespace)) && (await hasPorts(server.pid, [port, uiPort])),
+        START_TIMEOUT_MS,
+        options.signal,
+      );
       return { server, port, uiPort };
     } catch (err) {
-      // Between the look for a free port and the server's bind another program can take it.
-      const isPortTaken = String((err as Error).message).includes('address already in use');
-      if (!isPortTaken || attempt >= MAX_PORT_ATTEMPTS) throw err;
+      // Between the look for a free port and the server's bind another program can take it. The server is gone now, so
+      // a port that is not free is somebody else's; what it said about that may lie too far up in its log.
+      const areFree = (await findFreePort(port)) === port && (await findFreePort(uiPort)) === uiPort;
+      const isPortTaken = !areFree || String((err as Error).message).includes('address already in use');
+      if (!isPortTaken || attempt >= MAX_PORT_ATTEMPTS || options.signal?.aborted === true) throw err;
     }
   }
 }

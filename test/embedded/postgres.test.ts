@@ -8,8 +8,10 @@ import { afterEach, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
 
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../src/embedded/postgres.ts';
+import { findFreePort } from '../../src/embedded/free-port.ts';
 import { findProcessesWorkingIn, findRunningProcess, isRunning } from '../../src/embedded/running-process.ts';
 import { scratchFolders } from '../support/scratch-folder.ts';
+import { eventually } from './eventually.ts';
 
 const ignoreReports = () => undefined;
 const onLinux = process.platform === 'linux' ? it : it.skip;
@@ -102,6 +104,14 @@ describe('startEmbeddedPostgres', () => {
     expect(await query(url, 'select current_database() as name')).toEqual([{ name: 'gateway' }]);
   });
 
+  it('lets several start at the same moment that prefer the same port', async () => {
+    const preferredPort = await findFreePort(0);
+    const folders = await Promise.all([makeFolder(), makeFolder(), makeFolder()]);
+    const started = await Promise.all(folders.map((folder) => start(folder, { preferredPort })));
+    expect(new Set(started.map(({ port }) => port)).size).toBe(3);
+    for (const { url } of started) expect(await query(url, 'select 1 as one')).toEqual([{ one: 1 }]);
+  });
+
   it('refuses a data folder in use, names the process, and leaves that server alone', async () => {
     const dataDir = await makeFolder();
     const first = await start(dataDir);
@@ -129,10 +139,16 @@ describe('startEmbeddedPostgres', () => {
     const dataDir = await makeFolder();
     await (await start(dataDir)).stop();
     running.splice(0);
-    // The shell's child ends; the program that takes the shell's place never asks how.
-    const negligent = spawn('/bin/sh', ['-c', 'true & echo $!; exec sleep 60']);
+    // The shell's child is killed after another program took the shell's place, which never asks what became of it.
+    const negligent = spawn('/bin/sh', ['-c', 'sleep 61 & echo $!; exec sleep 60']);
     const [line] = (await once(negligent.stdout, 'data')) as [Buffer];
     const zombiePid = Number(line.toString());
+    await eventually(
+      'the shell is replaced',
+      async () => (await findRunningProcess(negligent.pid!))?.commandLine === 'sleep 60',
+    );
+    process.kill(zombiePid, 'SIGKILL');
+    await eventually('it is dead', async () => (await findRunningProcess(zombiePid)) === null);
     const pidFile = join(dataDir, 'postgres', 'home', 'cluster', 'postmaster.pid');
     await writeFile(pidFile, `${zombiePid}\n/elsewhere\n1700000000\n5432\n\n127.0.0.1\n  1 1\nready\n`);
     try {

@@ -4,7 +4,8 @@ import { once } from 'node:events';
 import { afterEach, describe, expect, it } from '@jest/globals';
 
 import {
-  findProcessesByCommandLine,
+  findListeningPorts,
+  findProcessesByArguments,
   findRunningProcess,
   isRunning,
   stopLeftoverProcess,
@@ -12,7 +13,7 @@ import {
 
 const children: ChildProcess[] = [];
 
-/** A process that says when its signal handling is set up, and whose command line contains `mark`. */
+/** A process that says when its signal handling is set up, named `mark` in its command line. */
 async function startProcess(mark: string, shellCode: string): Promise<number> {
   const child = spawn('/bin/sh', ['-c', `${shellCode}; echo ready; while :; do sleep 0.05; done`, mark]);
   children.push(child);
@@ -38,12 +39,43 @@ describe('findRunningProcess', () => {
   });
 });
 
-describe('findProcessesByCommandLine', () => {
-  it('finds those that name the text, and no other', async () => {
-    const pid = await startProcess('server-of-folder-a', ':');
-    await startProcess('server-of-folder-b', ':');
-    const found = await findProcessesByCommandLine('server-of-folder-a');
+describe('findProcessesByArguments', () => {
+  it('finds those that were started with these arguments, each of them whole, and no other', async () => {
+    const folder = '/x/server-of-folder-a';
+    const code = 'echo ready; while :; do sleep 0.05; done';
+    const start = async (...args: string[]) => {
+      const child = spawn('/bin/sh', ['-c', code, 'sh', ...args]);
+      children.push(child);
+      await once(child.stdout, 'data');
+      return child.pid!;
+    };
+    const pid = await start('-D', folder, '-c', 'port=1');
+    await start('-D', `${folder}b`, '-c', 'port=2');
+    await start('-D', `${folder} b`, '-c', 'port=3');
+    await start('-D', '/y', folder);
+    // Somebody who looks for the server, and a shell that is told to run one.
+    await start(` -D ${folder} -c `);
+    await start(`exec postgres -D ${folder} -c port=4`);
+    const found = await findProcessesByArguments(['-D', folder]);
     expect(found.map((each) => each.pid)).toEqual([pid]);
+  });
+});
+
+describe('findListeningPorts', () => {
+  it('tells the ports of this very process', async () => {
+    const code = `const server = require('node:net').createServer().listen(0, '127.0.0.1', () => console.log(server.address().port))`;
+    const child = spawn(process.execPath, ['-e', code]);
+    children.push(child);
+    const [line] = (await once(child.stdout, 'data')) as [Buffer];
+    const port = Number(line.toString());
+    expect(await findListeningPorts(child.pid!)).toEqual(new Set([port]));
+    expect((await findListeningPorts(process.pid))?.has(port)).toBe(false);
+  });
+
+  it('are none of a process that has ended', async () => {
+    const child = spawn('true');
+    await once(child, 'close');
+    expect(await findListeningPorts(child.pid!)).toEqual(new Set());
   });
 });
 

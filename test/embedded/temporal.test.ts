@@ -1,11 +1,12 @@
 import { createServer } from 'node:net';
 import { join } from 'node:path';
-import { mkdir, readdir, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 
 import { afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { Client, Connection } from '@temporalio/client';
 
-import { findRunningProcess } from '../../src/embedded/running-process.ts';
+import { findFreePort } from '../../src/embedded/free-port.ts';
+import { findListeningPorts, findRunningProcess } from '../../src/embedded/running-process.ts';
 import { findTemporalCli, prepareCacheFolder } from '../../src/embedded/temporal-cli.ts';
 import { type EmbeddedTemporal, startEmbeddedTemporal } from '../../src/embedded/temporal.ts';
 import { scratchFolders } from '../support/scratch-folder.ts';
@@ -104,6 +105,42 @@ describe('startEmbeddedTemporal', () => {
     expect(temporal.address).not.toBe(`127.0.0.1:${port}`);
     expect(temporal.uiUrl).not.toBe(`http://127.0.0.1:${uiPort}`);
     expect((await fetch(temporal.uiUrl)).status).toBe(200);
+  });
+
+  it('does not take the server of another gateway for its own, which took the port a moment before', async () => {
+    const folder = await makeFolder();
+    const port = await findFreePort(0);
+    // The first time it is slow: another server takes its port, and serves, before it notices and ends.
+    const slowProgram = `#!/bin/sh
+if [ -e '${folder}/began' ]; then exec '${cliPath}' "$@"; fi
+touch '${folder}/began'
+'${cliPath}' server start-dev --ip 127.0.0.1 --port ${port} --namespace gateway --headless >'${folder}/log' 2>&1 &
+echo $! >'${folder}/other-pid'
+until grep -q 'Temporal Server:' '${folder}/log'; do sleep 0.1; done
+sleep 1
+exit 1
+`;
+    const slowPath = join(folder, 'temporal-slow');
+    await writeFile(slowPath, slowProgram, { mode: 0o755 });
+    try {
+      const temporal = await start(await makeFolder(), { cliPath: slowPath, preferredPort: port });
+      expect(temporal.address).not.toBe(`127.0.0.1:${port}`);
+      expect((await findRunningProcess(temporal.pid))?.commandLine).toContain(cliPath);
+    } finally {
+      process.kill(Number(await readFile(join(folder, 'other-pid'), 'utf8')), 'SIGTERM');
+    }
+  });
+
+  it('lets several start at the same moment that prefer the same ports', async () => {
+    const preferred = { preferredPort: await findFreePort(0), preferredUiPort: await findFreePort(0) };
+    const folders = await Promise.all([makeFolder(), makeFolder(), makeFolder()]);
+    const started = await Promise.all(
+      folders.map((folder) => start(folder, { storage: 'memory', ...preferred })),
+    );
+    for (const { address, uiUrl, pid } of started) {
+      const own = await findListeningPorts(pid);
+      for (const text of [address, uiUrl]) expect(own?.has(Number(text.split(':').at(-1)))).toBe(true);
+    }
   });
 
   it('refuses a data folder in use and names the process', async () => {
