@@ -121,7 +121,9 @@ function holdsArguments({ args, commandLine }: RunningProcess, wanted: readonly 
  * The processes that were started with these arguments, one after the other. An argument that only begins or ends like
  * one of them, or that holds them as a part, is another: a server on `/x/ab`, or somebody's search for this one.
  */
-export async function findProcessesByArguments(wanted: readonly string[]): Promise<readonly RunningProcess[]> {
+export async function findProcessesByArguments(
+  wanted: readonly string[],
+): Promise<readonly RunningProcess[]> {
   // On other systems one look at all of them, then one at each that seems right.
   const pids = process.platform === 'linux' ? await listPids() : await listPidsByText(wanted.join(' '));
   const found = await Promise.all(pids.map(findRunningProcess));
