@@ -1,5 +1,5 @@
 // What settling needs beside the first schema: Douyin's time of what was sent, sends that an operator has stopped, notes
-// as codes, and the two claims by which a second coupon is not taken while a first one is in doubt.
+// as codes, and the two claims by which a second coupon is not taken while a first one is in doubt (their indexes: next).
 import { Migration } from '@mikro-orm/migrations';
 
 export default class SettlementCore extends Migration {
@@ -22,12 +22,5 @@ export default class SettlementCore extends Migration {
         add constraint verifications__cancel_status
           check (cancel_status in ('', 'processing', 'cancelled', 'refused')) not valid,
         add constraint verifications__items check (item_no between 1 and item_count) not valid`);
-    // Of an order whose coupons are picked from a list only one verification at a time may be in doubt, and of a coupon.
-    this.addSql(`
-      create unique index verifications__order_in_doubt on verifications (order_claim)
-        where verify_status = 'processing' and open_send_count > 0 and order_claim is not null`);
-    this.addSql(`
-      create unique index verifications__certificate_in_doubt on verifications (certificate_claim)
-        where verify_status = 'processing' and open_send_count > 0 and certificate_claim is not null`);
   }
 }

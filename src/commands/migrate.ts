@@ -1,10 +1,17 @@
 // `migrate`: brings the database's schema and Temporal's search attributes up to this version. Safe to run again.
+import { setTimeout as delay } from 'node:timers/promises';
 import { loadConfig, type Config } from '../config.ts';
+import { isLockTimeout } from '../db/constraint-errors.ts';
 import { MIGRATION_TIMEOUTS, openOrm } from '../db/mikro-orm.config.ts';
 import { createLogger, type Logger } from '../observability/logger.ts';
 import { connectTemporal } from '../temporal/connection.ts';
 import { registerSearchAttributes } from '../temporal/search-attributes.ts';
 import { openPatiently, type ProcessContext } from './process-context.ts';
+
+/** A report or a backup may hold a table this long. */
+const LOCK_PATIENCE_MS = 300_000;
+/** Longer than a try waits: the tills that queued behind it have passed by then. */
+const LOCK_PAUSE_MS = 2000;
 
 export async function run(context: ProcessContext): Promise<void> {
   const config = loadConfig(context.env);
@@ -13,22 +20,42 @@ export async function run(context: ProcessContext): Promise<void> {
 }
 
 /**
- * @throws when a part cannot be reached within a minute, or a migration fails: nothing of it was applied then (of one
- *   without a transaction perhaps a part), and those before it were
+ * Applies what is pending. A migration that does not get its lock at once gives up before tills have to wait for it, and
+ * is tried again for some minutes.
+ * @throws when the database cannot be reached within a minute, or a migration fails: nothing of it was applied then (of
+ *   one without a transaction perhaps a part), and those before it were
  */
-export async function migrate(config: Config, logger: Logger, stop: AbortSignal): Promise<void> {
-  const orm = await openPatiently(
-    'the database',
-    () => openOrm({ url: config.database.url.expose(), poolSize: 2, logger, timeouts: MIGRATION_TIMEOUTS }),
-    logger,
-    stop,
-  );
-  try {
-    const applied = await orm.migrator.up();
-    logger.info({ migrations: applied.map((migration) => migration.name) }, 'the schema is up to date');
-  } finally {
-    await orm.close();
+export async function migrateSchema(
+  options: { readonly url: string; readonly migrationsFolder?: string },
+  logger: Logger,
+  stop: AbortSignal,
+): Promise<void> {
+  const giveUpAt = performance.now() + LOCK_PATIENCE_MS;
+  for (;;) {
+    const orm = await openPatiently(
+      'the database',
+      // One connection: what a migration without a transaction sets holds for all its statements, and ends with them.
+      () => openOrm({ ...options, poolSize: 1, logger, timeouts: MIGRATION_TIMEOUTS }),
+      logger,
+      stop,
+    );
+    try {
+      const applied = await orm.migrator.up();
+      logger.info({ migrations: applied.map((migration) => migration.name) }, 'the schema is up to date');
+      return;
+    } catch (err) {
+      if (!isLockTimeout(err) || stop.aborted || performance.now() > giveUpAt) throw err;
+      logger.warn({ err }, 'a migration waits for a lock that somebody holds; it is tried again');
+    } finally {
+      await orm.close();
+    }
+    await delay(LOCK_PAUSE_MS, undefined, { signal: stop }).catch(() => undefined);
   }
+}
+
+/** @throws as `migrateSchema` does, and when Temporal cannot be reached within a minute */
+export async function migrate(config: Config, logger: Logger, stop: AbortSignal): Promise<void> {
+  await migrateSchema({ url: config.database.url.expose() }, logger, stop);
   const temporal = await openPatiently('Temporal', () => connectTemporal(config.temporal), logger, stop);
   try {
     await registerSearchAttributes(temporal);

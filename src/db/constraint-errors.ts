@@ -50,6 +50,11 @@ export function violatesConstraint(err: unknown): boolean {
   return causes(err).some((link) => typeof link['code'] === 'string' && VIOLATION.test(link['code']));
 }
 
+/** Whether PostgreSQL ended a wait for a lock after `lock_timeout`: nothing of the statement was done. */
+export function isLockTimeout(err: unknown): boolean {
+  return causes(err).some((link) => link['code'] === '55P03');
+}
+
 /**
  * Turns a driver's error into ours. A database that is away says nothing about whether the last statement was
  * committed: callers that depend on it must look.

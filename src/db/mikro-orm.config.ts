@@ -44,9 +44,9 @@ export const OFFICE_TIMEOUTS: StatementTimeouts = { statementMs: 30_000, queryMs
 
 /**
  * Migrations take as long as they need, an index over years of records too. But one that waits for a lock makes every
- * till wait that comes after it: it gives up, and the command is run again.
+ * till wait that comes after it: it soon gives up, lets them pass, and is tried again (commands/migrate.ts).
  */
-export const MIGRATION_TIMEOUTS: StatementTimeouts = { statementMs: 0, queryMs: 0, lockMs: 5000 };
+export const MIGRATION_TIMEOUTS: StatementTimeouts = { statementMs: 0, queryMs: 0, lockMs: 1000 };
 
 const MIGRATIONS_FOLDER = fileURLToPath(new URL('../../migrations', import.meta.url));
 
