@@ -3,11 +3,11 @@ import { NO_PRICE } from '../src/domain/amounts.ts';
 import { ALREADY_VERIFIED, DOUYIN_CODES } from '../src/domain/douyin-codes.ts';
 import { AppError } from '../src/domain/errors.ts';
 import type { OutcomeNote } from '../src/domain/outcome-notes.ts';
-import type { Redemption } from '../src/domain/verdict.ts';
+import type { LateWord, Redemption } from '../src/domain/verdict.ts';
 import type { LastOutcome, Verification } from '../src/domain/verification.ts';
+import type { UnknownOutcome } from '../src/db/repositories/verification.repository.ts';
 import type { VerifiedItem, VerifyOutcome } from '../src/ports/douyin.ts';
 import type { Closed, Unknown } from '../workflows/activities.ts';
-import { verifyWorkflowId } from '../workflows/contract.ts';
 import { decideByLookUp } from './look-up.ts';
 import type { VerificationRun } from './run.ts';
 
@@ -18,7 +18,9 @@ export async function applyOutcome(
 ): Promise<Unknown | Closed> {
   switch (outcome.kind) {
     case 'verified':
-      return outcome.isReplay ? lookUpReplay(run, outcome.response) : settleVerified(run, counted, outcome);
+      return outcome.isReplay
+        ? lookUpReplay(run, outcome.response, outcome.item)
+        : settleVerified(run, counted, outcome);
     case 'refused':
       return settleRefused(run, counted, outcome);
     case 'not_sent':
@@ -41,6 +43,8 @@ export async function applyOutcome(
   }
 }
 
+const NOTHING_TOLD: UnknownOutcome['told'] = { certificateId: '', orderId: '' };
+
 function saysAlreadyUsed(errorCode: number): boolean {
   return DOUYIN_CODES[errorCode]?.meaning === 'already_verified';
 }
@@ -62,18 +66,31 @@ const UNKNOWN_OUTCOMES: Readonly<
 
 async function noteOutcome(run: VerificationRun, outcome: Unclear): Promise<Unknown | Closed> {
   const { lastOutcome, code, isLookedUpNow } = UNKNOWN_OUTCOMES[outcome.why];
-  const noted = await run.store((verifications) =>
-    verifications.noteUnknown(run.key, {
+  const isSaidUsed = outcome.errorCode !== null && saysAlreadyUsed(outcome.errorCode);
+  return keepUnknown(
+    run,
+    {
       lastOutcome,
       note: { code, data: { reason: outcome.reason, code: outcome.errorCode ?? 0 } },
       errorCode: outcome.errorCode ?? 0,
       errorDescription: outcome.description,
       response: outcome.response,
-      stopsSends: outcome.errorCode !== null && saysAlreadyUsed(outcome.errorCode),
-    }),
+      stop: isSaidUsed ? 'said_used' : null,
+      told: NOTHING_TOLD,
+    },
+    { isLookedUpNow, word: isSaidUsed ? { kind: 'said_used' } : null },
   );
-  if (!noted) return run.conclude(null);
-  return isLookedUpNow ? decideByLookUp(run, noted) : run.unknown(noted);
+}
+
+/** Keeps what a verify without a verdict told, and asks Douyin's reads where they may tell more at once. */
+async function keepUnknown(
+  run: VerificationRun,
+  outcome: UnknownOutcome,
+  next: { readonly isLookedUpNow: boolean; readonly word: LateWord | null },
+): Promise<Unknown | Closed> {
+  const noted = await run.store((verifications) => verifications.noteUnknown(run.key, outcome));
+  if (noted) return next.isLookedUpNow ? decideByLookUp(run, noted) : run.unknown(noted);
+  return next.word ? run.concludeWord(null, next.word) : run.conclude(null);
 }
 
 async function settleVerified(
@@ -81,36 +98,15 @@ async function settleVerified(
   counted: Verification,
   outcome: Extract<VerifyOutcome, { kind: 'verified' }>,
 ): Promise<Unknown | Closed> {
-  const { item, response } = outcome;
+  const { item } = outcome;
   const settled = await storeRedemption(run, counted, outcome);
-  if (settled === 'redeemed_by_another') return lookUpAnothers(run, response, 'refused');
-  if (settled === null) {
-    const row = await run.read();
+  // Named, it is as good as a refusal, unless the reads show another use.
+  if (settled === 'redeemed_by_another') return lookUpAnothers(run, outcome, 'refused', 'shown_used');
+  if (settled === null && run.isOpen(await run.read())) {
     // Another verification holds the token too, and is not decided: whose redemption it is only the reads can tell.
-    if (run.isOpen(row)) return lookUpAnothers(run, response, 'unanswered');
+    return lookUpAnothers(run, outcome, 'unanswered', 'said_used');
   }
-  const progress = await run.conclude(settled);
-  if (progress.state === 'closed' && progress.verifyStatus !== 'success')
-    await tellContradiction(run, item, progress);
-  return progress;
-}
-
-/** The record stays as it was ended: by an operator's word, mostly. People are told that Douyin's differs. */
-async function tellContradiction(run: VerificationRun, item: VerifiedItem, ended: Closed): Promise<void> {
-  run.deps.logger.error(
-    {
-      verificationId: run.key.id,
-      workflowId: verifyWorkflowId(run.key.id, run.key.round),
-      verifyId: item.verifyId,
-      reason: ended.reason,
-      errorCode: ended.errorCode,
-      alert: 'verification.contradicted',
-    },
-    'Douyin redeemed a coupon whose verification had ended otherwise',
-  );
-  await run.store((verifications) =>
-    verifications.noteContradiction(run.key.id, { verify_id: item.verifyId, round: run.key.round }),
-  );
+  return run.concludeWord(settled, { kind: 'redeemed', verifyId: item.verifyId });
 }
 
 function redemptionOf(counted: Verification, item: VerifiedItem, douyinNow: Date | null): Redemption {
@@ -150,23 +146,29 @@ async function storeRedemption(
   }
 }
 
-/** Douyin answered what it has done for another one. Named, it is as good as a refusal, unless the reads show another use. */
+/** Douyin answered what it has done for another verification of ours, or may have. */
 async function lookUpAnothers(
   run: VerificationRun,
-  response: string,
+  { item, response }: Extract<VerifyOutcome, { kind: 'verified' }>,
   lastOutcome: LastOutcome,
+  stop: UnknownOutcome['stop'],
 ): Promise<Unknown | Closed> {
-  const noted = await run.store((verifications) =>
-    verifications.noteUnknown(run.key, {
+  return keepUnknown(
+    run,
+    {
       lastOutcome,
       note: { code: 'verify_redeemed_another' },
       errorCode: ALREADY_VERIFIED,
       errorDescription: '',
       response,
-      stopsSends: true,
-    }),
+      stop,
+      told: item,
+    },
+    {
+      isLookedUpNow: true,
+      word: stop === 'said_used' ? { kind: 'redeemed', verifyId: item.verifyId } : null,
+    },
   );
-  return noted ? decideByLookUp(run, noted) : run.conclude(null);
 }
 
 /**
@@ -192,10 +194,11 @@ async function settleRefused(
       seen: counted,
     });
   });
-  const progress = await run.conclude(settled);
+  // Where it was the first attempt of all, and is refused after somebody has called it a success.
+  const progress = await run.concludeWord(settled, { kind: 'refused', errorCode });
   if (progress.state === 'closed') return progress;
   return outcome.isAlreadyUsed
-    ? lookUpReplay(run, response)
+    ? lookUpReplay(run, response, NOTHING_TOLD)
     : noteOutcome(run, { kind: 'unknown', why: 'refused', reason: '', errorCode, description, response });
 }
 
@@ -203,18 +206,24 @@ async function settleRefused(
  * "Already verified" on a repeat means that an earlier send did it (Douyin's rule), unless Douyin's reads show that the
  * use is somebody else's or belongs to another verification of ours.
  */
-async function lookUpReplay(run: VerificationRun, response: string): Promise<Unknown | Closed> {
-  const noted = await run.store((verifications) =>
-    verifications.noteUnknown(run.key, {
+async function lookUpReplay(
+  run: VerificationRun,
+  response: string,
+  told: UnknownOutcome['told'],
+): Promise<Unknown | Closed> {
+  return keepUnknown(
+    run,
+    {
       lastOutcome: 'unanswered',
       note: { code: 'verify_says_used' },
       errorCode: 0,
       errorDescription: '',
       response,
-      stopsSends: true,
-    }),
+      stop: 'said_used',
+      told,
+    },
+    { isLookedUpNow: true, word: { kind: 'said_used' } },
   );
-  return noted ? decideByLookUp(run, noted) : run.conclude(null);
 }
 
 /** A send that certainly did nothing is not counted as one; without others the round ends, and may be tried again. */

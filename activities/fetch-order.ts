@@ -2,10 +2,12 @@
 import { ApplicationFailure } from '@temporalio/common';
 import { AppError } from '../src/domain/errors.ts';
 import { amountsOf, knownAmounts } from '../src/domain/amounts.ts';
-import type { Certificate } from '../src/domain/coupon.ts';
+import { type Certificate, isAboutCoupon } from '../src/domain/coupon.ts';
 import type { OrderDetails } from '../src/domain/enrichment.ts';
+import { isMadeElsewhere } from '../src/domain/settlement.ts';
 import type { Verification } from '../src/domain/verification.ts';
 import type { ActivityDeps } from './deps.ts';
+import { VerificationRun } from './run.ts';
 
 export async function fetchOrder(
   deps: ActivityDeps,
@@ -19,14 +21,19 @@ export async function fetchOrder(
   if (verification.enrichmentStatus === 'success' || verification.enrichmentStatus === 'skipped') return;
 
   const [order, certificate] = await Promise.all([
-    ask(() => deps.douyin.findOrder(verification.orderId), '抖音尚未显示该订单'),
-    ask(() => deps.douyin.getCertificate(verification.encryptedCode, 'enrichment'), '抖音尚未显示该券'),
+    ask(() => readOrder(deps, verification), '抖音尚未显示该订单'),
+    ask(() => readCoupon(deps, verification), '抖音尚未显示该券'),
   ]);
   const missing = [order, certificate]
     .filter((answer) => answer.kind === 'missing')
     .map((answer) => answer.reason);
   const shown = certificate.kind === 'found' ? certificate.value : null;
   const told = order.kind === 'found' ? order.value : null;
+  if (shown && isUsedElsewhere(verification, shown)) {
+    const { id, round, roundKey } = verification;
+    const run = new VerificationRun(deps, { verificationId: id, round, roundKey });
+    await run.tellIfContradicted(verification, { kind: 'used_elsewhere' });
+  }
   const columns = {
     ...(shown ? certificateColumns(verification, shown) : {}),
     ...(told ? orderColumns(verification, shown, told) : {}),
@@ -78,6 +85,40 @@ export async function markEnrichmentStuck(
 
 type Answer<T> =
   { readonly kind: 'found'; readonly value: T } | { readonly kind: 'missing'; readonly reason: string };
+
+/** @throws AppError `douyin.broken_answer` where Douyin tells of another coupon */
+async function readCoupon(deps: ActivityDeps, verification: Verification): Promise<Certificate | null> {
+  const shown = await deps.douyin.getCertificate(verification.encryptedCode, 'enrichment');
+  if (shown && !isAboutCoupon(shown, verification)) {
+    throw new AppError('douyin.broken_answer', { internal: 'certificate/get is about another coupon' });
+  }
+  return shown;
+}
+
+/** @throws AppError `douyin.broken_answer` where the order names its coupons and ours is none of them */
+async function readOrder(
+  deps: ActivityDeps,
+  { orderId, certificateId }: Verification,
+): Promise<OrderDetails | null> {
+  const order = await deps.douyin.findOrder(orderId);
+  const named = order?.parts.map((part) => part.certificateId) ?? [];
+  const isWithoutOurs = certificateId !== '' && named.length > 0 && !named.includes(certificateId);
+  if (isWithoutOurs && !named.includes('')) {
+    throw new AppError('douyin.broken_answer', { internal: 'the order does not hold the coupon' });
+  }
+  return order;
+}
+
+/** Whether every use that stands is another's: our own was taken back since, or was never made. */
+function isUsedElsewhere(verification: Verification, { kind, uses, lastUse }: Certificate): boolean {
+  const live = [...uses, ...(lastUse ? [lastUse] : [])].filter((use) => !use.isCancelled);
+  return (
+    !verification.isTimesCard &&
+    kind !== 'times_card' &&
+    live.length > 0 &&
+    live.every((use) => use.verifyId !== verification.verifyId && isMadeElsewhere(use, verification.poiId))
+  );
+}
 
 /** What Douyin cannot or will not tell now is a reason to try later, not a failure of the other read. */
 async function ask<T>(read: () => Promise<T | null>, nothing: string): Promise<Answer<T>> {

@@ -1,16 +1,18 @@
 // Asks Douyin's reads (certificate get, verify records) what became of a verify, and stores what they prove.
 import { NO_PRICE } from '../src/domain/amounts.ts';
 import { isDeepStrictEqual } from 'node:util';
-import type { CertificateUse } from '../src/domain/coupon.ts';
+import { isAboutCoupon } from '../src/domain/coupon.ts';
 import { AppError } from '../src/domain/errors.ts';
 import type { OutcomeNote } from '../src/domain/outcome-notes.ts';
 import {
   firstSendByDouyin,
   judgeLookUp,
+  type LookUpEvidence,
   type LookUpVerdict,
   nextSettlementStep,
+  untilNextLookUpMs,
 } from '../src/domain/settlement.ts';
-import type { Settlement } from '../src/domain/verdict.ts';
+import type { LateWord, Redemption, Settlement } from '../src/domain/verdict.ts';
 import { REVIEW_LASTS_MS, type Verification } from '../src/domain/verification.ts';
 import type { Closed, Unknown } from '../workflows/activities.ts';
 import { verifyWorkflowId } from '../workflows/contract.ts';
@@ -19,6 +21,8 @@ import { closedProgress, describeOutcome, type VerificationRun } from './run.ts'
 const MAX_RECORDS = 200;
 const MAX_OTHERS = 200;
 const RECORDS_MARGIN_MS = 60_000;
+/** No two clocks are further apart. */
+const CLOCKLESS_MARGIN_MS = 86_400_000;
 
 /** The step of the workflow: looks, and marks the row unsettled if that does not decide. */
 export async function lookUpVerification(run: VerificationRun): Promise<Unknown | Closed> {
@@ -29,10 +33,11 @@ export async function lookUpVerification(run: VerificationRun): Promise<Unknown 
   }
   const progress = await decideByLookUp(run, row);
   if (progress.state === 'closed') return progress;
+  const looked = await run.read();
   // After a refused repeat the coupon's state counts once the earlier sends have arrived: soon, without an operator.
-  const waitMs = progress.next === 'look_up' ? progress.waitMs : 0;
-  if (waitMs === 0) await markUnsettled(run, row);
-  return { ...progress, next: 'look_up', waitMs };
+  const isSoonDecided = progress.next === 'look_up' && progress.waitMs > 0;
+  if (!isSoonDecided) await markUnsettled(run, looked);
+  return { ...progress, next: 'look_up', waitMs: untilNextLookUpMs(looked, run.deps.policy) ?? 0 };
 }
 
 /**
@@ -42,40 +47,53 @@ export async function lookUpVerification(run: VerificationRun): Promise<Unknown 
 export async function decideByLookUp(run: VerificationRun, row: Verification): Promise<Unknown | Closed> {
   const { verdict, certificateId } = await lookUp(run, row);
   switch (verdict.kind) {
-    case 'success':
-      return settle(run, row, {
-        verdict: 'success',
-        by: 'look_up',
-        redemption: {
-          verifyId: verdict.use.verifyId,
-          certificateId,
-          orderId: '',
-          originCode: '',
-          productId: '',
-          verifyTime: verdict.use.verifyTime,
-          recordsCount: (row.timesUsedBefore ?? 0) + 1,
-          price: NO_PRICE,
-        },
-      });
+    case 'success': {
+      const redemption: Redemption = {
+        verifyId: verdict.use.verifyId,
+        certificateId,
+        orderId: '',
+        originCode: '',
+        productId: '',
+        verifyTime: verdict.use.verifyTime,
+        recordsCount: (row.timesUsedBefore ?? 0) + 1,
+        price: NO_PRICE,
+      };
+      return settle(
+        run,
+        row,
+        { verdict: 'success', by: 'look_up', redemption },
+        { kind: 'redeemed', verifyId: redemption.verifyId },
+      );
+    }
     case 'refused': {
       const related = await run.store((verifications) =>
         verifications.findRelatedOnCoupon({ ...row, certificateId }),
       );
       const isRefusedByDouyin = row.lastOutcome === 'refused' && row.errorCode !== 0;
-      return settle(run, row, {
-        verdict: 'refused',
-        by: 'look_up',
-        reason: verdict.reason,
-        refusal: isRefusedByDouyin ? { errorCode: row.errorCode, description: row.errorDescription } : null,
-        relatedVerificationId: related?.id ?? null,
-        seen: row,
-      });
+      return settle(
+        run,
+        row,
+        {
+          verdict: 'refused',
+          by: 'look_up',
+          reason: verdict.reason,
+          refusal: isRefusedByDouyin ? { errorCode: row.errorCode, description: row.errorDescription } : null,
+          relatedVerificationId: related?.id ?? null,
+          seen: row,
+        },
+        verdict.reason === 'used_elsewhere' ? { kind: 'used_elsewhere' } : { kind: 'refused', errorCode: 0 },
+      );
     }
     case 'undecided': {
+      const stop = verdict.isUsedByAnother ? 'shown_used' : null;
+      const isKnown =
+        isDeepStrictEqual(verdict.note, row.lastNote) &&
+        certificateId === row.certificateId &&
+        (stop === null || row.sendsStoppedBy !== null);
       // Said before: nothing to store, however often it is looked up.
-      if (isDeepStrictEqual(verdict.note, row.lastNote) && !verdict.isUsedByAnother) return run.unknown(row);
+      if (isKnown) return run.unknown(row);
       const noted = await run.store((verifications) =>
-        verifications.noteLookUp(run.key, verdict.note, verdict.isUsedByAnother),
+        verifications.noteLookUp(run.key, { note: verdict.note, stop, certificateId }),
       );
       return noted ? run.unknown(noted) : run.conclude(null);
     }
@@ -86,9 +104,11 @@ async function settle(
   run: VerificationRun,
   row: Verification,
   settlement: Settlement,
+  word: LateWord,
 ): Promise<Unknown | Closed> {
   try {
-    return await run.conclude(await run.store((verifications) => verifications.settle(row, settlement)));
+    const settled = await run.store((verifications) => verifications.settle(row, settlement));
+    return await run.concludeWord(settled, word);
   } catch (err) {
     // Another verification took this use meanwhile: the next look-up counts it as that one's.
     if (err instanceof AppError && err.code === 'verification.redeemed_by_another') return run.unknown(row);
@@ -97,7 +117,7 @@ async function settle(
 }
 
 async function markUnsettled(run: VerificationRun, row: Verification): Promise<void> {
-  const note = (await run.read()).lastNote ?? { code: 'look_up_whose_use' };
+  const note = row.lastNote ?? { code: 'look_up_whose_use' };
   const marked = await run.store((verifications) => verifications.markUnsettled(run.key, note));
   if (!marked) return;
   run.deps.logger.error(
@@ -116,18 +136,22 @@ async function markUnsettled(run: VerificationRun, row: Verification): Promise<v
 
 interface LookedUp {
   readonly verdict: LookUpVerdict;
+  /** The row's, or what Douyin told of the row's own code; '' while neither is known. */
   readonly certificateId: string;
 }
 
 /** @returns `undecided` also when Douyin cannot be asked now */
 async function lookUp(run: VerificationRun, row: Verification): Promise<LookedUp> {
   const { deps } = run;
-  let certificateId = row.certificateId;
+  let { certificateId } = row;
   try {
     const certificate = await deps.douyin.getCertificate(row.encryptedCode, 'look_up');
-    certificateId = certificate?.certificateId || certificateId;
+    if (certificate && !isAboutCoupon(certificate, row)) {
+      throw new AppError('douyin.broken_answer', { internal: 'certificate/get is about another coupon' });
+    }
+    certificateId ||= certificate?.certificateId ?? '';
     const notBefore = await firstSend(run, row);
-    const recordedUses = await readRecordedUses(run, { ...row, certificateId }, notBefore);
+    const records = await readRecords(run, { ...row, certificateId }, notBefore);
     // Listed after every read: whoever made a use that they show had counted its send before.
     const others = await deps.db.run(({ verifications }) =>
       verifications.listOthersOnCoupon({ ...row, certificateId }, MAX_OTHERS),
@@ -136,7 +160,7 @@ async function lookUp(run: VerificationRun, row: Verification): Promise<LookedUp
       row,
       {
         certificate,
-        recordedUses,
+        ...records,
         notBefore,
         claims: others.filter((other) => other.verifyStatus === 'success'),
         rivals: others.filter((other) => comesFirst(run, row, other)),
@@ -171,26 +195,28 @@ function comesFirst(run: VerificationRun, row: Verification, other: Verification
 
 /**
  * The coupon's uses, as the verify records list them from our first send on, until nothing of ours can arrive any more.
- * @throws AppError `douyin.broken_answer` when there are more records than are read: what they leave out is not known
+ * Whole only where every record of that time was read and can be told to be the coupon's or not.
  */
-async function readRecordedUses(
+async function readRecords(
   run: VerificationRun,
   row: Verification,
   notBefore: Date | null,
-): Promise<readonly CertificateUse[]> {
-  if (row.certificateId === '' || notBefore === null) return [];
+): Promise<Pick<LookUpEvidence, 'recordedUses' | 'areRecordsWhole'>> {
+  if (row.certificateId === '') return { recordedUses: [], areRecordsWhole: false };
+  // Where Douyin's time is not known the database's finds the records too, a day around it: that decides nothing.
+  const begun = notBefore ?? row.firstSentAt ?? row.asOf;
+  const marginMs = notBefore === null ? CLOCKLESS_MARGIN_MS : RECORDS_MARGIN_MS;
   const sendsLastMs = (row.lastSentAt?.getTime() ?? 0) - (row.firstSentAt?.getTime() ?? 0);
   const arrivesWithinMs =
     row.lastOutcome === 'in_review' ? REVIEW_LASTS_MS : run.deps.policy.sendArrivesWithinMs;
-  const records = await run.deps.douyin.queryVerifyRecords({
+  const { records, isWhole } = await run.deps.douyin.queryVerifyRecords({
     poiId: row.poiId,
-    from: new Date(notBefore.getTime() - RECORDS_MARGIN_MS),
-    to: new Date(notBefore.getTime() + sendsLastMs + arrivesWithinMs + RECORDS_MARGIN_MS),
+    from: new Date(begun.getTime() - marginMs),
+    to: new Date(begun.getTime() + sendsLastMs + arrivesWithinMs + marginMs),
     limit: MAX_RECORDS,
   });
-  const own = records.filter((record) => record.certificateId === row.certificateId);
-  if (own.length === 0 && records.length >= MAX_RECORDS) {
-    throw new AppError('douyin.broken_answer', { internal: `more than ${MAX_RECORDS} verify records` });
-  }
-  return own;
+  return {
+    recordedUses: records.filter((record) => record.certificateId === row.certificateId),
+    areRecordsWhole: isWhole && records.every((record) => record.certificateId !== ''),
+  };
 }

@@ -3,12 +3,12 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { AppError } from '../src/domain/errors.ts';
 import { describeNote } from '../src/domain/outcome-notes.ts';
 import { nextSettlementStep } from '../src/domain/settlement.ts';
-import type { NotAttempted } from '../src/domain/verdict.ts';
+import { isContradicted, type LateWord, type NotAttempted } from '../src/domain/verdict.ts';
 import type { RoundKey, Verification } from '../src/domain/verification.ts';
 import type { GuardedVerification } from '../src/db/repositories/verification.repository.ts';
 import type { Repositories } from '../src/db/unit-of-work.ts';
 import type { Closed, Unknown } from '../workflows/activities.ts';
-import type { VerificationKey } from '../workflows/contract.ts';
+import { type VerificationKey, verifyWorkflowId } from '../workflows/contract.ts';
 import type { ActivityDeps } from './deps.ts';
 
 const PATIENCE_MS = 45_000;
@@ -71,6 +71,46 @@ export class VerificationRun {
     if (this.isOpen(row)) return this.unknown(row);
     this.deps.board.publish(row);
     return closedProgress(row);
+  }
+
+  /**
+   * As `conclude`, of what Douyin has said: what comes too late to be stored is told to people if it differs from how
+   * the verification ended, whoever ended it.
+   */
+  async concludeWord(changed: Verification | null, word: LateWord): Promise<Unknown | Closed> {
+    if (changed === null) {
+      const row = await this.read();
+      if (!this.isOpen(row)) await this.tellIfContradicted(row, word);
+      return this.conclude(row);
+    }
+    return this.conclude(changed);
+  }
+
+  /** The record stays as it was ended. Its timeline keeps that Douyin says otherwise, and people are told, once. */
+  async tellIfContradicted(ended: Verification, word: LateWord): Promise<void> {
+    if (!isContradicted(ended, word)) return;
+    const { id, round } = this.key;
+    const said = {
+      said: word.kind,
+      ...('verifyId' in word ? { verify_id: word.verifyId } : {}),
+      ...('errorCode' in word ? { error_code: word.errorCode } : {}),
+    };
+    const isNew = await this.store((verifications) =>
+      verifications.noteContradiction(id, { round, ...said }),
+    );
+    if (!isNew) return;
+    this.deps.logger.error(
+      {
+        verificationId: id,
+        workflowId: verifyWorkflowId(id, round),
+        ...said,
+        verifyStatus: ended.verifyStatus,
+        reason: ended.reason,
+        errorCode: ended.errorCode,
+        alert: 'verification.contradicted',
+      },
+      'Douyin contradicts how a verification had ended',
+    );
   }
 
   /** Progress of a row whose verify is unknown: what comes next and when. */

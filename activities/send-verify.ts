@@ -60,7 +60,7 @@ async function whyNotCounted(run: VerificationRun): Promise<Open | Unknown | Clo
   if (row.openSendCount > 0) return run.unknown(row);
   const ended = await endUnlessWanted(run, row);
   if (ended) return ended;
-  if (row.areSendsStopped) {
+  if (row.sendsStoppedBy !== null) {
     // An operator stopped it before anything could be consumed.
     return run.endNotAttempted({ reason: 'gateway.too_late', douyin: null, relatedVerificationId: null });
   }

@@ -69,6 +69,21 @@ export interface ShownCertificate extends Certificate {
   readonly shownAt: Date | null;
 }
 
+/**
+ * Whether what Douyin tells is about the coupon that it was asked about: neither code nor id differs where both sides
+ * know it, and one of the two is the same.
+ */
+export function isAboutCoupon(
+  told: Pick<Certificate, 'encryptedCode' | 'certificateId'>,
+  asked: Pick<Certificate, 'encryptedCode' | 'certificateId'>,
+): boolean {
+  const pairs = [
+    [told.encryptedCode, asked.encryptedCode],
+    [told.certificateId, asked.certificateId],
+  ].filter((pair) => pair.every((name) => name !== ''));
+  return pairs.length > 0 && pairs.every(([one, other]) => one === other);
+}
+
 /** What prepare tells: the token that names this one verification, and the order's coupons. */
 export interface PreparedOrder {
   readonly orderId: string;

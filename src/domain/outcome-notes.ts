@@ -85,6 +85,10 @@ export const NOTES = {
   verify_not_sent: { zh: '这次没有发出：{reason}', en: 'This one did not go out: {reason}' },
   look_up_failed: { zh: '抖音查询没有成功：{reason}', en: 'Douyin could not be asked: {reason}' },
   look_up_unknown_coupon: { zh: '抖音查不到该券', en: 'Douyin shows no such coupon' },
+  look_up_records_cut: {
+    zh: '抖音的验券记录没有读全，不能据此认定未核销',
+    en: 'Douyin’s verify records could not be read as a whole; they prove no absence of a use',
+  },
   look_up_unused: {
     zh: '抖音显示该券未使用，等待确认',
     en: 'Douyin shows the coupon unused; it waits until that is certain',

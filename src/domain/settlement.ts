@@ -25,7 +25,7 @@ type Sent = Pick<
   | 'firstSentAt'
   | 'lastSentAt'
   | 'lastOutcome'
-  | 'areSendsStopped'
+  | 'sendsStoppedBy'
   | 'douyinFirstSentAt'
   | 'douyinPreparedAt'
 >;
@@ -37,9 +37,7 @@ export interface SettlementStep {
 }
 
 export function nextSettlementStep(verification: Sent, policy: SettlementPolicy): SettlementStep {
-  // Douyin has refused, or shows another's use: another repeat would be refused too. Only whether an earlier send did
-  // it is left to ask.
-  if (verification.lastOutcome === 'refused' || verification.areSendsStopped) {
+  if (isOnlyLookedUp(verification)) {
     return { step: 'look_up', waitMs: untilSendsHaveArrivedMs(verification, policy) };
   }
   const delayMs = policy.repeatDelaysMs[Math.max(0, verification.sendCount - 1)];
@@ -47,6 +45,29 @@ export function nextSettlementStep(verification: Sent, policy: SettlementPolicy)
     return { step: 'look_up', waitMs: 0 };
   }
   return { step: 'repeat', waitMs: delayMs };
+}
+
+/**
+ * How long until one that a look-up did not decide is looked up again. One that is not repeated any more is looked up
+ * where it would have been repeated: Douyin's reads lag by minutes, and somebody waits for it.
+ * @returns null where the run's own long pause will do
+ */
+export function untilNextLookUpMs(verification: Sent, policy: SettlementPolicy): number | null {
+  if (!isOnlyLookedUp(verification)) return null;
+  const arrivesInMs = untilSendsHaveArrivedMs(verification, policy);
+  if (arrivesInMs > 0) return arrivesInMs;
+  return isPastRepeating(verification) ? null : Math.max(...policy.repeatDelaysMs);
+}
+
+/**
+ * Whether another repeat would tell nothing: Douyin has refused one, or called the coupon used. Only whether an earlier
+ * send did it is left to ask. Or an operator is about to decide.
+ */
+function isOnlyLookedUp({
+  lastOutcome,
+  sendsStoppedBy,
+}: Pick<Sent, 'lastOutcome' | 'sendsStoppedBy'>): boolean {
+  return lastOutcome === 'refused' || sendsStoppedBy !== null;
 }
 
 /** Whether the token is too old to be sent again safely. */
@@ -99,6 +120,8 @@ export interface LookUpEvidence {
   readonly certificate: Certificate | null;
   /** Its uses as the verify records list them; they seldom name the store. */
   readonly recordedUses: readonly CertificateUse[];
+  /** Whether no record of the time in question is missing from them: a list that was cut shows no "no use". */
+  readonly areRecordsWhole: boolean;
   /** By Douyin's clock, before our first send; null if that cannot be told. */
   readonly notBefore: Date | null;
   /** Verifications that are decided: each has its use. Douyin does not always tell its id. */
@@ -151,12 +174,15 @@ export function judgeLookUp(
   // The customer has the coupon back, yet it was redeemed: what the shop did about it only people know.
   if (uses.some((use) => use.isCancelled && mayBeOurs(use))) return undecided('look_up_own_use_cancelled');
 
+  // What was not read may be ours.
+  if (!evidence.areRecordsWhole) return undecided('look_up_records_cut');
+
   // A live use that nobody can tell whose it is contradicts a coupon that is shown unused: one of the reads lags behind.
   const isEveryUseForeign = uses.every(
     (use) => use.isCancelled || isProvedForeign(verification, use, claimed),
   );
   // A verify that was answered "used" contradicts reads without any use that explains it: only people can weigh them.
-  const isSaidUsed = verification.areSendsStopped && verification.lastOutcome !== 'refused';
+  const isSaidUsed = verification.sendsStoppedBy === 'said_used';
   const isExplained = uses.some((use) => !use.isCancelled && isProvedForeign(verification, use, claimed));
   const isUnused = isUnusedForGood(verification, policy);
   const unusedOr = (note: OutcomeNote['code'], reason: 'unused' | 'refunded' = 'unused'): LookUpVerdict => {
@@ -265,8 +291,12 @@ function latestUse(uses: readonly Use[]): Use | null {
 /** A use is held against us only if Douyin says without contradiction that it was another's. */
 function isProvedForeign(verification: Pick<Sent, 'poiId'>, use: Use, claimed: ReadonlySet<string>): boolean {
   if (claimed.has(use.verifyId)) return true;
-  if (use.isContradictory) return false;
-  return use.channel === 'other' || (use.poiId !== '' && use.poiId !== verification.poiId);
+  return !use.isContradictory && isMadeElsewhere(use, verification.poiId);
+}
+
+/** Whether Douyin says that a use was made through another channel, or in another store. */
+export function isMadeElsewhere(use: Pick<CertificateUse, 'channel' | 'poiId'>, poiId: string): boolean {
+  return use.channel === 'other' || (use.poiId !== '' && use.poiId !== poiId);
 }
 
 function isLikeOurs(verification: Sent, use: Use, notBefore: Date | null): boolean {

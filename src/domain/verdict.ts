@@ -2,7 +2,8 @@
 import type { Price } from './amounts.ts';
 import type { CouponStatus } from './coupon.ts';
 import type { DecidedReason, EndReasonDetail, NotAttemptedReason } from './outcome-notes.ts';
-import type { SeenSends, TransitionName } from './verification.ts';
+import { DOUYIN_CODES } from './douyin-codes.ts';
+import type { SeenSends, TransitionName, Verification } from './verification.ts';
 
 /** One redemption as Douyin told it. Ids as text, '' where it does not tell. */
 export interface Redemption {
@@ -122,3 +123,37 @@ const REFUSAL_TRANSITIONS = {
   look_up: 'look_up_refused',
   operator: 'operator_resolved_failed',
 } as const satisfies Record<Extract<Settlement, { verdict: 'refused' }>['by'], TransitionName>;
+
+/**
+ * What Douyin said about a verification that was over by then:
+ * - `redeemed`       a verify, or a use that looks like ours; the use's id, '' where Douyin does not name it
+ * - `said_used`      a repeat was answered "used": an earlier send did it, or somebody else
+ * - `refused`        the only verify was refused, or the coupon is shown unused or refunded
+ * - `used_elsewhere` the coupon's use is another's
+ */
+export type LateWord =
+  | { readonly kind: 'redeemed'; readonly verifyId: string }
+  | { readonly kind: 'said_used' }
+  | { readonly kind: 'refused'; readonly errorCode: number }
+  | { readonly kind: 'used_elsewhere' };
+
+/** How a verification was over, by whomever. */
+export type Ended = Pick<Verification, 'verifyStatus' | 'verifyId' | 'errorCode'>;
+
+/** Whether Douyin's word differs from how the verification ended, so that people must look at it. */
+export function isContradicted(ended: Ended, word: LateWord): boolean {
+  const isSuccess = ended.verifyStatus === 'success';
+  switch (word.kind) {
+    case 'redeemed':
+      return (
+        !isSuccess || (word.verifyId !== '' && ended.verifyId !== '' && word.verifyId !== ended.verifyId)
+      );
+    case 'said_used':
+      return !isSuccess && DOUYIN_CODES[ended.errorCode]?.meaning !== 'already_verified';
+    case 'refused':
+      // A redemption that Douyin has named stands against what it says of another send. A person's word does not.
+      return isSuccess && ended.verifyId === '';
+    case 'used_elsewhere':
+      return isSuccess;
+  }
+}

@@ -31,9 +31,18 @@ export type VerificationStep = (typeof VERIFICATION_STEPS)[number];
  * What the last verify came to, null before there is an answer or its absence:
  * - `unanswered` it may have been done; repeat it
  * - `in_review`  Douyin's risk review decides within 48 hours; ask, do not repeat
- * - `refused`    Douyin refused a repeat, or shows a use that is not ours; only look-ups decide
+ * - `refused`    Douyin refused a repeat; only look-ups decide
  */
 export type LastOutcome = 'unanswered' | 'in_review' | 'refused';
+
+/**
+ * Why nothing is sent any more, only looked up:
+ * - `said_used`  Douyin answered a verify that the coupon is used, without naming whose use that is
+ * - `shown_used` Douyin names the use, and it is another's: a repeat would be refused, or redeem it once more should
+ *                somebody take that use back
+ * - `operator`   an operator is about to decide
+ */
+export type SendsStop = 'said_used' | 'shown_used' | 'operator';
 
 /** One verification, as stored. Amounts are fen; Douyin's ids are text; moments without `douyin` are the database's. */
 export interface Verification {
@@ -110,8 +119,8 @@ export interface Verification {
   /** By Douyin's clock, never later than the truth; null where the sending process did not know Douyin's time. */
   readonly douyinPreparedAt: Date | null;
   readonly douyinFirstSentAt: Date | null;
-  /** Nothing is sent any more, only looked up: an operator is about to decide, or Douyin says that the coupon is used. */
-  readonly areSendsStopped: boolean;
+  /** null while it may be sent. */
+  readonly sendsStoppedBy: SendsStop | null;
   readonly lastOutcome: LastOutcome | null;
   /** What the last verify or look-up said, for operators. */
   readonly lastNote: OutcomeNote | null;
@@ -178,7 +187,7 @@ export type GuardedRow = Pick<
   | 'firstSentAt'
   | 'lastSentAt'
   | 'lastOutcome'
-  | 'areSendsStopped'
+  | 'sendsStoppedBy'
   | 'roundStartedAt'
   | 'asOf'
   | 'verifyStatus'
@@ -217,7 +226,7 @@ export const GUARDS = {
   review_is_over: (row) =>
     row.lastOutcome !== 'in_review' ||
     (row.lastSentAt !== null && ageMs(row, row.lastSentAt) >= REVIEW_LASTS_MS),
-  sends_not_stopped: (row) => !row.areSendsStopped,
+  sends_not_stopped: (row) => row.sendsStoppedBy === null,
   /** A repeat may go out later: what it repeats was sent while the till waited. */
   first_send_in_time: (row, { policy }) =>
     row.openSendCount > 0 || ageMs(row, row.roundStartedAt) <= policy.firstSendWithinMs,

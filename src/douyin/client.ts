@@ -14,7 +14,7 @@ import type {
   RawAnswer,
   VerifyInput,
   VerifyOutcome,
-  VerifyRecord,
+  VerifyRecordList,
 } from '../ports/douyin.ts';
 import { ApiConnection, type ApiConnectionOptions, type DouyinEndpoint } from './api-connection.ts';
 import type { CallBudget, CallPurpose } from './call-budget.ts';
@@ -151,7 +151,7 @@ export class HttpDouyin implements Douyin {
   async queryVerifyRecords(
     input: { readonly poiId: string; readonly from: Date; readonly to: Date; readonly limit: number },
     signal?: AbortSignal,
-  ): Promise<readonly VerifyRecord[]> {
+  ): Promise<VerifyRecordList> {
     return this.#made('query_verify_records', 'look_up', async () => {
       const { poiId, ...period } = input;
       try {
@@ -168,9 +168,10 @@ export class HttpDouyin implements Douyin {
     input: { readonly from: Date; readonly to: Date; readonly limit: number },
     stores: { readonly poi_ids?: string },
     signal: AbortSignal | undefined,
-  ): Promise<readonly VerifyRecord[]> {
+  ): Promise<VerifyRecordList> {
     let walked: readonly WireVerifyRecord[] = [];
     let cursor = '0';
+    let isWhole = false;
     // Douyin's order is not documented, so all pages up to the limit are walked before they are sorted.
     for (let page = 0; page * MAX_RECORDS_PER_PAGE < input.limit; page += 1) {
       const query = {
@@ -181,19 +182,24 @@ export class HttpDouyin implements Douyin {
         ...stores,
       };
       const ended = await this.#read('query_verify_records', 'look_up', query, signal);
-      if (ended === null) break;
+      // Douyin knows none; after a page of them it has lost its place.
+      if (ended === null) {
+        isWhole = page === 0;
+        break;
+      }
       const data = parseData(verifyRecordsDataSchema, ended.answer, 'query_verify_records');
       const longer = data.records_v2.length < data.records.length ? data.records : data.records_v2;
       walked = mergeRecords(walked, mergeRecords(data.records, data.records_v2));
       const next = longer.at(-1)?.cursor ?? '';
-      // A cursor that repeats would walk in circles.
-      if (longer.length < MAX_RECORDS_PER_PAGE || next === '' || next === cursor) break;
+      isWhole = longer.length < MAX_RECORDS_PER_PAGE;
+      // A cursor that is missing or repeats leads no further.
+      if (isWhole || next === '' || next === cursor) break;
       cursor = next;
     }
-    return walked
+    const records = walked
       .map(toVerifyRecord)
-      .sort((a, b) => (a.verifyTime?.getTime() ?? 0) - (b.verifyTime?.getTime() ?? 0))
-      .slice(0, input.limit);
+      .sort((a, b) => (a.verifyTime?.getTime() ?? 0) - (b.verifyTime?.getTime() ?? 0));
+    return { records: records.slice(0, input.limit), isWhole: isWhole && records.length <= input.limit };
   }
 
   async findOrder(orderId: string, signal?: AbortSignal): Promise<OrderDetails | null> {

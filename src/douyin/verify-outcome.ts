@@ -129,14 +129,18 @@ function judgeItems(answer: Answer, attempt: VerifyAttempt, sent: SentVerify): V
   return judgeItem(item, item.result, { response, where }, attempt);
 }
 
-/** Each id that both sides name must be the same; Douyin leaves some out. */
+/**
+ * Each id that both sides name must be the same; Douyin leaves some out. One that names a coupon or an order must name
+ * something that was sent: else nothing says that it is about that.
+ */
 function isAboutSent(item: WireVerifyItem, sent: SentVerify): boolean {
-  const isSame = (told: string, known = '') => told === '' || known === '' || told === known;
-  return (
-    isSame(item.code, sent.encryptedCode) &&
-    isSame(item.certificate_id, sent.certificateId) &&
-    isSame(item.order_id, sent.orderId)
-  );
+  const told = [
+    { said: item.code, known: sent.encryptedCode },
+    { said: item.certificate_id, known: sent.certificateId ?? '' },
+    { said: item.order_id, known: sent.orderId ?? '' },
+  ].filter(({ said }) => said !== '');
+  const isTied = told.length === 0 || told.some(({ said, known }) => said === known);
+  return isTied && told.every(({ said, known }) => known === '' || said === known);
 }
 
 function judgeItem(

@@ -101,6 +101,12 @@ export interface VerifyRecord extends CertificateUse {
   readonly certificateId: string;
 }
 
+export interface VerifyRecordList {
+  readonly records: readonly VerifyRecord[];
+  /** Whether Douyin's list ended before the limit: what a cut one leaves out is not known. */
+  readonly isWhole: boolean;
+}
+
 /** Douyin's answer untouched. */
 export interface RawAnswer {
   readonly body: Buffer;
@@ -129,7 +135,7 @@ export interface Douyin {
   queryVerifyRecords(
     input: { readonly poiId: string; readonly from: Date; readonly to: Date; readonly limit: number },
     signal?: AbortSignal,
-  ): Promise<readonly VerifyRecord[]>;
+  ): Promise<VerifyRecordList>;
   /** null while Douyin does not show the order. */
   findOrder(orderId: string, signal?: AbortSignal): Promise<OrderDetails | null>;
   /** For the stores endpoint: Douyin's JSON as it came. */

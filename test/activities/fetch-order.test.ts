@@ -108,6 +108,17 @@ describe('fetchOrder', () => {
     expect(await bench.eventsOf({ verificationId: row.id, round: 1 })).toContain('enrichment_success');
   });
 
+  it('takes nothing from an order that names its coupons and not this one', async () => {
+    const one = await redeem(bench.state.createOrder(ONE).coupons[0]!.code);
+    const other = await redeem(bench.state.createOrder(ONE).coupons[0]!.code);
+    await bench.query(`update verifications set order_id = '${other.orderId}' where id = ${one.id}`);
+    await expect(fetchOrder(one.id)).rejects.toMatchObject({ type: 'enrichment.incomplete' });
+    expect(await bench.row({ verificationId: one.id, round: 1 })).toMatchObject({
+      enrichmentStatus: 'pending',
+      createOrderTime: null,
+    });
+  });
+
   it('keeps the coupon’s own name of the product where the order has none', async () => {
     const { row } = await redeemAndFetch({
       title: '券面名',

@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import type { FaultInput, OrderInput } from '../../src/simulator/simulator.ts';
 import type { VerificationKey } from '../../workflows/contract.ts';
 import { type Bench, databaseAway, openBench, OTHER_STORE, type Runner, STORE } from './support.ts';
+import { REPEAT_WINDOW_MS } from '../../src/domain/verification.ts';
 import { TEST_POLICY } from '../support/policy.ts';
 
 const { unusedIsFinalAfterMs: UNUSED_IS_FINAL_AFTER_MS, firstSendWithinMs: FIRST_SEND_MS } = TEST_POLICY;
@@ -117,6 +118,98 @@ describe('lookUpVerification', () => {
     bench.state.addFault(fault);
     expect(await lookUp(key)).toMatchObject({ state: 'unknown' });
     expect(await lookUp(key)).toMatchObject({ verifyStatus: 'success' });
+  });
+
+  it('takes no list of records that was cut for one without a use of ours', async () => {
+    const { key, coupon } = await unknown('cut-after-effect');
+    bench.state.addFault({ kind: 'stale-certificate', endpoints: ['get'], count: 'always' });
+    const { douyin } = runner.deps;
+    const whole = douyin.queryVerifyRecords.bind(douyin);
+    douyin.queryVerifyRecords = async (input) => ({
+      records: (await whole(input)).records.filter(
+        ({ certificateId }) => certificateId !== coupon.certificateId,
+      ),
+      isWhole: false,
+    });
+    bench.clock.advance(UNUSED_IS_FINAL_AFTER_MS);
+    expect(await lookUp(key)).toMatchObject({ state: 'unknown' });
+    expect(await bench.row(key)).toMatchObject({ lastNote: { code: 'look_up_records_cut' } });
+    douyin.queryVerifyRecords = whole;
+    bench.state.clearFaults();
+    expect(await lookUp(key)).toMatchObject({ verifyStatus: 'success' });
+  });
+
+  it('reads the records also where Douyin never tells its time: a use that they show is no "unused"', async () => {
+    bench.state.changeSettings({ extra: 'absent', dateHeader: 'absent' });
+    const silent = bench.startRunner();
+    const order = bench.state.createOrder();
+    const key = await bench.accept({ requestValue: order.coupons[0]!.code });
+    await silent.activities.prepareCoupon(key);
+    bench.state.addFault({ kind: 'cut-after-effect', endpoints: ['verify'], orderId: order.orderId });
+    await silent.activities.verifyCoupon(key);
+    bench.state.addFault({ kind: 'stale-certificate', endpoints: ['get'] });
+    bench.clock.advance(UNUSED_IS_FINAL_AFTER_MS);
+    expect(await lookUp(key, silent)).toMatchObject({ state: 'unknown' });
+    expect(await bench.row(key)).toMatchObject({ lastNote: { code: 'look_up_whose_use' } });
+    bench.state.changeSettings({ extra: 'present', dateHeader: 'douyin' });
+  });
+
+  it('learns the coupon of a caller who has prepared, so that no other of its order is taken meanwhile', async () => {
+    const order = bench.state.createOrder({ coupons: 2 });
+    const coupon = order.coupons[0]!;
+    const key = await bench.preparedByCaller(coupon.code);
+    bench.state.addFault({ kind: 'cut-after-effect', endpoints: ['verify'], orderId: order.orderId });
+    bench.state.addFault({ kind: 'stale-certificate', endpoints: ['get'] });
+    await runner.activities.verifyCoupon(key);
+    expect(await bench.row(key)).toMatchObject({ certificateId: '' });
+    await lookUp(key);
+    expect(await bench.row(key)).toMatchObject({ certificateId: coupon.certificateId, step: 'unsettled' });
+  });
+
+  it('learns nothing of another coupon, and never another coupon than it knows', async () => {
+    const order = bench.state.createOrder();
+    const key = await bench.preparedByCaller(order.coupons[0]!.code);
+    bench.state.addFault({ kind: 'cut-before-effect', endpoints: ['verify'], orderId: order.orderId });
+    await runner.activities.verifyCoupon(key);
+    bench.state.addFault({ kind: 'answer-for-another-certificate', endpoints: ['get'] });
+    await lookUp(key);
+    expect(await bench.row(key)).toMatchObject({ certificateId: '', lastNote: { code: 'look_up_failed' } });
+
+    const { key: known } = await unknown('cut-after-effect');
+    await bench.query(`update verifications set certificate_id = '77' where id = ${known.verificationId}`);
+    expect(await lookUp(known)).toMatchObject({ state: 'unknown' });
+    expect(await bench.row(known)).toMatchObject({
+      certificateId: '77',
+      lastNote: { code: 'look_up_failed' },
+    });
+  });
+
+  it('goes on looking up, as often as it would have repeated, once sends are stopped', async () => {
+    const { key } = await unknown('cut-before-effect');
+    await expect(
+      runner.activities.resolveVerification({ verifyStatus: 'failed', updateId: 'u', ...key }),
+    ).rejects.toMatchObject({ type: 'verification.send_in_flight' });
+    expect(await lookUp(key)).toMatchObject({ state: 'unknown', waitMs: ARRIVAL_MS });
+    expect(await bench.row(key)).toMatchObject({ step: 'sent' });
+    bench.clock.advance(ARRIVAL_MS);
+    expect(await lookUp(key)).toMatchObject({ state: 'unknown', next: 'look_up', waitMs: 40_000 });
+    expect(await bench.row(key)).toMatchObject({ step: 'unsettled' });
+    bench.clock.advance(REPEAT_WINDOW_MS);
+    expect(await lookUp(key)).toMatchObject({ state: 'unknown', waitMs: 0 });
+    bench.clock.advance(UNUSED_IS_FINAL_AFTER_MS);
+    expect(await lookUp(key)).toMatchObject({ verifyStatus: 'failed', reason: 'verification.coupon_unused' });
+  });
+
+  it('does not end one as unused soon after another’s use was shown and taken back', async () => {
+    const { key, coupon } = await unknown('cut-before-effect');
+    bench.state.useCouponAtTill(coupon.certificateId, { poiId: OTHER_STORE });
+    await lookUp(key);
+    expect(await bench.row(key)).toMatchObject({ sendsStoppedBy: 'shown_used', lastOutcome: 'unanswered' });
+    bench.state.cancelCouponAtTill(coupon.certificateId);
+    bench.clock.advance(ARRIVAL_MS);
+    expect(await lookUp(key)).toMatchObject({ state: 'unknown' });
+    bench.clock.advance(UNUSED_IS_FINAL_AFTER_MS);
+    expect(await lookUp(key)).toMatchObject({ verifyStatus: 'failed', reason: 'verification.coupon_unused' });
   });
 
   describe('whatever the clocks say', () => {
@@ -292,7 +385,7 @@ describe('resolveVerification', () => {
       type: 'verification.send_in_flight',
       nonRetryable: true,
     });
-    expect(await bench.row(key)).toMatchObject({ areSendsStopped: true, verifyStatus: 'processing' });
+    expect(await bench.row(key)).toMatchObject({ sendsStoppedBy: 'operator', verifyStatus: 'processing' });
     expect(await runner.activities.verifyCoupon(key)).toMatchObject({ state: 'unknown', next: 'look_up' });
     expect(bench.state.calls({ endpoint: 'verify', orderId: order.orderId })).toHaveLength(1);
     bench.clock.advance(ARRIVAL_MS);
@@ -345,6 +438,74 @@ describe('resolveVerification', () => {
       }),
     );
     expect((await bench.eventsOf(key)).slice(-2)).toEqual(['resolved', 'contradicted']);
+  });
+});
+
+describe('what Douyin says after a verification has ended otherwise', () => {
+  const contradictions = (key: VerificationKey) =>
+    bench.query(
+      `select details from verification_events where verification_id = ${key.verificationId} and kind = 'contradicted'`,
+    );
+  const byOperator = (key: VerificationKey, verifyStatus: 'success' | 'failed') => async () => {
+    bench.clock.advance(ARRIVAL_MS);
+    const { activities } = bench.startRunner();
+    await activities.resolveVerification({ verifyStatus, updateId: 'update-1', ...key });
+  };
+
+  it('a repeat that is answered "used", after an operator’s failed', async () => {
+    bench.state.changeSettings({ replayAnswer: '1208' });
+    const { key } = await unknown('cut-after-effect');
+    runner.interpose('before', 'noteUnknown', byOperator(key, 'failed'));
+    expect(await runner.activities.verifyCoupon(key)).toMatchObject({ verifyStatus: 'failed' });
+    expect(await contradictions(key)).toEqual([{ details: { round: 1, said: 'said_used' } }]);
+    expect(runner.alerts).toContain('verification.contradicted');
+    bench.state.changeSettings({ replayAnswer: 'same' });
+  });
+
+  it('a look-up that finds our redemption, after an operator’s failed', async () => {
+    const { key } = await unknown('cut-after-effect');
+    runner.interpose('before', 'settle', byOperator(key, 'failed'));
+    expect(await lookUp(key)).toMatchObject({ verifyStatus: 'failed' });
+    expect(await contradictions(key)).toMatchObject([{ details: { said: 'redeemed' } }]);
+    expect(runner.alerts).toContain('verification.contradicted');
+  });
+
+  it('a look-up that finds a use elsewhere, after an operator’s success', async () => {
+    const { key, coupon } = await unknown('cut-before-effect');
+    bench.state.useCouponAtTill(coupon.certificateId, { poiId: OTHER_STORE });
+    bench.clock.advance(ARRIVAL_MS);
+    runner.interpose('before', 'settle', byOperator(key, 'success'));
+    expect(await lookUp(key)).toMatchObject({ verifyStatus: 'success' });
+    expect(await contradictions(key)).toEqual([{ details: { round: 1, said: 'used_elsewhere' } }]);
+  });
+
+  it('a refusal of the only verify, after an operator’s success', async () => {
+    const order = bench.state.createOrder();
+    const key = await bench.prepared({ requestValue: order.coupons[0]!.code });
+    bench.state.changeCoupon(order.coupons[0]!.certificateId, { action: 'set_status', status: 'refunded' });
+    runner.interpose('before', 'settle', byOperator(key, 'success'));
+    expect(await runner.activities.verifyCoupon(key)).toMatchObject({ verifyStatus: 'success' });
+    expect(await contradictions(key)).toEqual([{ details: { round: 1, said: 'refused', error_code: 1265 } }]);
+  });
+
+  it('an order’s data that shows the use elsewhere, after an operator’s success: told once', async () => {
+    const { key, coupon } = await unknown('cut-before-effect');
+    bench.state.useCouponAtTill(coupon.certificateId, { poiId: OTHER_STORE });
+    await byOperator(key, 'success')();
+    bench.state.addFault({ kind: 'http-5xx-before-effect', endpoints: ['order_query'] });
+    await expect(runner.activities.fetchOrder({ verificationId: key.verificationId })).rejects.toThrow();
+    await runner.activities.fetchOrder({ verificationId: key.verificationId });
+    expect(await contradictions(key)).toEqual([{ details: { round: 1, said: 'used_elsewhere' } }]);
+    expect(runner.alerts.filter((alert) => alert === 'verification.contradicted')).toHaveLength(1);
+  });
+
+  it('nothing is told of a success that a repeat, a look-up and the order’s data agree with', async () => {
+    const { key } = await unknown('cut-after-effect');
+    const other = bench.startRunner();
+    runner.interpose('before', 'settle', () => other.activities.verifyCoupon(key));
+    expect(await lookUp(key)).toMatchObject({ verifyStatus: 'success' });
+    await runner.activities.fetchOrder({ verificationId: key.verificationId });
+    expect(await contradictions(key)).toEqual([]);
   });
 });
 

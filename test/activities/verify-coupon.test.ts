@@ -248,7 +248,7 @@ describe('verifyCoupon', () => {
       bench.state.cancelCouponAtTill(coupon.certificateId);
       bench.state.clearFaults();
       for (let times = 0; times < 3; times += 1) await verify(key);
-      expect(await bench.row(key)).toMatchObject({ areSendsStopped: true, sendCount: 2 });
+      expect(await bench.row(key)).toMatchObject({ sendsStoppedBy: 'said_used', sendCount: 2 });
       expect(effectsOf(order.orderId)).toHaveLength(1);
       bench.state.changeSettings({
         replayAnswer: 'same',

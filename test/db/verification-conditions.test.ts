@@ -96,7 +96,7 @@ function readRow(row: Record<string, unknown>): GuardedRow {
     firstSentAt: date('first_sent_at'),
     lastSentAt: date('last_sent_at'),
     lastOutcome: (row['last_outcome_kind'] as string) || null,
-    areSendsStopped: row['are_sends_stopped'],
+    sendsStoppedBy: row['are_sends_stopped'] ? 'operator' : null,
     roundStartedAt: date('round_started_at'),
     asOf: date('as_of'),
   } as GuardedRow;

@@ -6,6 +6,7 @@ import {
   judgeLookUp,
   type LookUpEvidence,
   nextSettlementStep,
+  untilNextLookUpMs,
   untilOperatorMayRefuseMs,
 } from '../../src/domain/settlement.ts';
 import { REPEAT_WINDOW_MS, REVIEW_LASTS_MS } from '../../src/domain/verification.ts';
@@ -28,7 +29,7 @@ function buildSent(changes: Partial<Sent> = {}): Sent {
     firstSentAt: SENT_AT,
     lastSentAt: SENT_AT,
     lastOutcome: 'unanswered',
-    areSendsStopped: false,
+    sendsStoppedBy: null,
     douyinFirstSentAt: SENT_AT,
     douyinPreparedAt: null,
     asOf: SENT_AT,
@@ -69,12 +70,25 @@ describe('nextSettlementStep', () => {
     ['a look-up at once when they have', { lastOutcome: 'refused' }, 40_000, { step: 'look_up', waitMs: 0 }],
     [
       'no repeat of one that an operator is about to decide',
-      { areSendsStopped: true },
+      { sendsStoppedBy: 'operator' },
       1000,
       { step: 'look_up', waitMs: 39_000 },
     ],
   ])('asks for %s', (_what, changes, afterMs, next) => {
     expect(nextSettlementStep(buildSent({ asOf: at(afterMs), ...changes }), TEST_POLICY)).toEqual(next);
+  });
+});
+
+describe('untilNextLookUpMs', () => {
+  it.each<[string, Partial<Sent>, number, number | null]>([
+    ['a run’s own pause, of one that its repeats did not decide', {}, 60_000, null],
+    ['what sends still need to arrive', { sendsStoppedBy: 'operator' }, 1000, 39_000],
+    ['the longest delay of repeats, of one that is stopped', { sendsStoppedBy: 'operator' }, 40_000, 40_000],
+    ['the same of one that was answered "used"', { sendsStoppedBy: 'said_used' }, 60_000, 40_000],
+    ['the same of one that was refused', { lastOutcome: 'refused' }, REPEAT_WINDOW_MS, 40_000],
+    ['the run’s own pause later', { sendsStoppedBy: 'operator' }, REPEAT_WINDOW_MS + 1, null],
+  ])('is %s', (_what, changes, afterMs, expected) => {
+    expect(untilNextLookUpMs(buildSent({ asOf: at(afterMs), ...changes }), TEST_POLICY)).toBe(expected);
   });
 });
 
@@ -108,6 +122,7 @@ function judge({ sent, certificate, evidence, afterMs = 30_000 }: Omit<Row, 'ver
     {
       certificate: certificate === null ? null : buildCertificate(certificate),
       recordedUses: [],
+      areRecordsWhole: true,
       notBefore: SENT_AT,
       claims: [],
       rivals: [],
@@ -323,13 +338,37 @@ describe('judgeLookUp', () => {
         { sent: { lastOutcome: 'refused' }, certificate: null, afterMs: 9 * HOUR, verdict: 'undecided' },
       ],
       [
+        'unused, as records that were cut show it',
+        { evidence: { areRecordsWhole: false }, afterMs: 9 * HOUR, verdict: 'undecided' },
+      ],
+      [
+        'unused, after an operator has stopped the sends',
+        { sent: { sendsStoppedBy: 'operator' }, afterMs: HOUR, verdict: 'refused unused' },
+      ],
+      [
+        'unused, after a use of another that was taken back',
+        { sent: { sendsStoppedBy: 'shown_used' }, afterMs: HOUR, verdict: 'refused unused' },
+      ],
+      [
+        'unused, after a use of another that was taken back, too early to be sure',
+        { sent: { sendsStoppedBy: 'shown_used' }, afterMs: HOUR - 1, verdict: 'undecided' },
+      ],
+      [
+        'unused, though a verify was answered "used", and refused later',
+        {
+          sent: { sendsStoppedBy: 'said_used', lastOutcome: 'refused' },
+          afterMs: 9 * HOUR,
+          verdict: 'undecided',
+        },
+      ],
+      [
         'unused, though the verify was answered "used"',
-        { sent: { areSendsStopped: true }, afterMs: 9 * HOUR, verdict: 'undecided' },
+        { sent: { sendsStoppedBy: 'said_used' }, afterMs: 9 * HOUR, verdict: 'undecided' },
       ],
       [
         'refunded, though the verify was answered "used"',
         {
-          sent: { areSendsStopped: true },
+          sent: { sendsStoppedBy: 'said_used' },
           certificate: { status: 'REFUNDED' },
           afterMs: 9 * HOUR,
           verdict: 'undecided',

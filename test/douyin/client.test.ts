@@ -529,7 +529,8 @@ describe('queryVerifyRecords', () => {
       simulator.state.useCouponAtTill(coupon.certificateId, { poiId, atMs: startMs + index * 1000 });
     }
     const to = new Date(startMs + 60_000);
-    const records = await douyin.queryVerifyRecords({ poiId: POI_ID, from, to, limit: 200 });
+    const { records, isWhole } = await douyin.queryVerifyRecords({ poiId: POI_ID, from, to, limit: 200 });
+    expect(isWhole).toBe(true);
     const ours = orders
       .flatMap((order) => order.coupons)
       .filter((_, index) => index % 6 !== 5)
@@ -537,7 +538,9 @@ describe('queryVerifyRecords', () => {
     expect(records.map(({ certificateId }) => certificateId).filter((id) => ours.includes(id))).toEqual(ours);
     // Douyin's records name no store: none is put there.
     expect(records.every(({ poiId }) => poiId === '')).toBe(true);
-    expect(await douyin.queryVerifyRecords({ poiId: POI_ID, from, to, limit: 3 })).toHaveLength(3);
+    const cut = await douyin.queryVerifyRecords({ poiId: POI_ID, from, to, limit: 3 });
+    expect(cut.records).toHaveLength(3);
+    expect(cut.isWhole).toBe(false);
   });
 });
 
@@ -559,7 +562,7 @@ describe('queryVerifyRecords, where Douyin ignores what it was asked', () => {
       logger: log.logger,
     });
     const input = { poiId: POI_ID, from: new Date(0), to: new Date(), limit: 200 };
-    const listed = await confused.queryVerifyRecords(input);
+    const { records: listed } = await confused.queryVerifyRecords(input);
     expect(listed.map(({ poiId }) => poiId)).toEqual(records.map(({ poi_id: poiId }) => poiId));
     expect(requests).toBe(2);
     await confused.close();

@@ -337,6 +337,19 @@ describe('judgeVerify', () => {
     });
   });
 
+  it.each([
+    ['the certificate alone', { code: '', certificate_id: '7' }, 'unknown'],
+    ['the order alone', { code: '', order_id: '7' }, 'unknown'],
+    ['the code too', { certificate_id: '7', order_id: '7' }, 'verified'],
+    ['nothing', { code: '' }, 'verified'],
+  ] as const)('of a coupon whose ids are not known yet, named %s', (_what, names, expected) => {
+    const judged = judgeVerify(readExchange(douyin({ items: [item(0, names)] })), 'first', {
+      encryptedCode: SENT_CODE,
+      isCallerSupplied: true,
+    });
+    expect(judged.kind).toBe(expected);
+  });
+
   it('believes no item that names another coupon or order than prepare did', () => {
     const sent = { encryptedCode: SENT_CODE, certificateId: '7', orderId: '8', isCallerSupplied: false };
     const kindOf = (ids: object) =>

@@ -14,6 +14,7 @@ import {
 import {
   type GuardedRow,
   mayTransition,
+  type SendsStop,
   type SettlementPolicy,
   type TransitionName,
   TRANSITIONS,
@@ -57,6 +58,7 @@ const STEP_NAMES = [
   'not_attempted',
 ] as const;
 const OUTCOMES = [null, 'unanswered', 'in_review', 'refused'] as const;
+const STOPS = [null, 'operator', 'said_used', 'shown_used'] as const satisfies readonly (SendsStop | null)[];
 const SHOWN = ['UNUSED', 'USED', 'REFUNDING', 'REFUNDED'] as const;
 const NAMES = Object.keys(TRANSITIONS) as TransitionName[];
 const NUMBER_OF = new Map(NAMES.map((name, number) => [name, number]));
@@ -103,7 +105,7 @@ export function domainGateway(): Gateway {
         [state[row + R.sends] as number, 8],
         [state[row + R.openSends] as number, 8],
         [state[row + R.outcome] as number, 4],
-        [state[row + R.areSendsStopped] as number, 2],
+        [state[row + R.sendsStoppedBy] as number, 4],
         [sends, 8],
         [openSends, 8],
         [passageSince(state, state[row + R.roundStarted] as number), 8],
@@ -208,7 +210,7 @@ function guardedRow(state: Uint8Array, row: number): GuardedRow {
     enrichmentStatus: 'pending',
     sendCount: state[row + R.sends] as number,
     openSendCount: state[row + R.openSends] as number,
-    areSendsStopped: state[row + R.areSendsStopped] === 1,
+    sendsStoppedBy: STOPS[state[row + R.sendsStoppedBy] as number] ?? null,
     lastOutcome: OUTCOMES[state[row + R.outcome] as number] ?? null,
     asOf: at(0),
     roundStartedAt: at(-passageMs(passageSince(state, state[row + R.roundStarted] as number))),
@@ -227,7 +229,7 @@ type SentKey = readonly [
   sends: number,
   openSends: number,
   outcome: number,
-  areSendsStopped: number,
+  sendsStoppedBy: number,
   firstSent: number,
   lastSent: number,
   preparedAt: number,
@@ -241,7 +243,7 @@ function sentOf(state: Uint8Array, row: number, outcome: number): SentKey {
     state[row + R.sends] as number,
     state[row + R.openSends] as number,
     outcome,
-    state[row + R.areSendsStopped] as number,
+    state[row + R.sendsStoppedBy] as number,
     age(R.firstSent),
     age(R.lastSent),
     age(R.preparedAt),
@@ -250,7 +252,7 @@ function sentOf(state: Uint8Array, row: number, outcome: number): SentKey {
 }
 
 function buildSent(key: SentKey): Parameters<typeof judgeLookUp>[0] {
-  const [sendCount, openSendCount, outcome, areSendsStopped, firstSent, lastSent, preparedAt, options] = key;
+  const [sendCount, openSendCount, outcome, sendsStoppedBy, firstSent, lastSent, preparedAt, options] = key;
   const isSendTimed = (options & OPTIONS.no_time_at_send) === 0;
   const isPrepareTimed = (options & OPTIONS.no_time_at_prepare) === 0;
   const isTimesCard = (options & OPTIONS.times_card) !== 0;
@@ -261,7 +263,7 @@ function buildSent(key: SentKey): Parameters<typeof judgeLookUp>[0] {
     timesUsedBefore: isTimesCard ? 0 : null,
     sendCount,
     openSendCount,
-    areSendsStopped: areSendsStopped === 1,
+    sendsStoppedBy: STOPS[sendsStoppedBy] ?? null,
     lastOutcome: OUTCOMES[outcome] ?? null,
     firstSentAt: firstSent === NO_AGE ? null : at(-firstSent),
     lastSentAt: lastSent === NO_AGE ? null : at(-lastSent),
@@ -283,7 +285,7 @@ function evidenceKey(state: Uint8Array, v: number, slot: number): string {
     state[runner + N.outcome] as number,
     // The row's ages are those of when it was read, before Douyin was asked.
     state[runner + N.moment] as number,
-    state[row + R.areSendsStopped] as number,
+    state[row + R.sendsStoppedBy] as number,
     state[row + R.firstSent] as number,
     state[row + R.lastSent] as number,
     state[row + R.preparedAt] as number,
@@ -437,6 +439,7 @@ function judgeEvidence(key: string): LookUpVerdict {
     {
       certificate,
       recordedUses,
+      areRecordsWhole: true,
       notBefore: firstSendByDouyin(verification, has('no_time_at_look_up') ? null : atDouyin(0)),
       claims: otherStep === STEP.success ? [claim] : [],
       rivals: otherStep !== 0 && otherStep !== STEP.success && isFirst === 1 ? [claim] : [],

@@ -45,6 +45,9 @@ export const STEP = {
 /** What the last verify came to. */
 export const OUTCOME = { none: 0, unanswered: 1, in_review: 2, refused: 3 } as const;
 
+/** Why nothing is sent any more. */
+export const STOP = { none: 0, operator: 1, said_used: 2, shown_used: 3 } as const;
+
 /** Whose word settled a row. */
 export const BY = { nobody: 0, verify: 1, look_up: 2, operator: 3, prepare: 4 } as const;
 
@@ -150,7 +153,8 @@ export const R = {
   by: 10,
   /** The use that a success names, from 1. */
   use: 11,
-  areSendsStopped: 12,
+  /** One of STOP. */
+  sendsStoppedBy: 12,
   /** 1: the engine runs it; 2: a start that was given up may still arrive. */
   workflow: 13,
 } as const;

@@ -20,6 +20,7 @@ import {
   rowAt,
   runnerAt,
   STEP,
+  STOP,
   T,
   tillAt,
   TOLD,
@@ -137,7 +138,9 @@ export function describeState(s: Uint8Array): string {
       ...(s[row + R.outcome] === 0 ? [] : [nameOf(OUTCOME, s[row + R.outcome] as number)]),
       ...(s[row + R.by] === 0 ? [] : [`by ${nameOf(BY, s[row + R.by] as number)}`]),
       ...(s[row + R.use] === 0 ? [] : [`use ${s[row + R.use]}`]),
-      ...(s[row + R.areSendsStopped] === 0 ? [] : ['sends stopped']),
+      ...(s[row + R.sendsStoppedBy] === 0
+        ? []
+        : [`sends stopped: ${nameOf(STOP, s[row + R.sendsStoppedBy] as number)}`]),
       `till told ${nameOf(TOLD, s[tillAt(v) + T.told] as number)}`,
       ...(s[tillAt(v) + T.handler] === 0
         ? []

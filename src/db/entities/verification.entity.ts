@@ -69,7 +69,9 @@ export const VerificationEntity = defineEntity({
     lastSentAt: p.datetime(3).nullable(),
     douyinPreparedAt: p.datetime(3).nullable(),
     douyinFirstSentAt: p.datetime(3).nullable(),
+    // Written for the release before this one, which knows of no cause; true in a row that it has stopped.
     areSendsStopped: p.boolean().default(false),
+    sendsStoppedBy: p.enum(['said_used', 'shown_used', 'operator'] as const).nullable(),
     // The release before this one writes its words here, and nobody reads them.
     formerLastOutcome: text().fieldName('last_outcome'),
     lastOutcome: p

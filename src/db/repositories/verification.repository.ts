@@ -21,6 +21,7 @@ import {
   type LastOutcome,
   type RoundKey,
   type SeenSends,
+  type SendsStop,
   STATUS_OF_STEP,
   type TransitionName,
   TRANSITIONS,
@@ -70,11 +71,10 @@ export interface UnknownOutcome {
   readonly errorDescription: string;
   /** Douyin's answer, or null where it is not to be kept. */
   readonly response: string | null;
-  /**
-   * Douyin says that the coupon is used: another repeat tells nothing, and would redeem it again if somebody has taken
-   * the use back meanwhile.
-   */
-  readonly stopsSends: boolean;
+  /** Why nothing is to be sent any more, null where it may be repeated. */
+  readonly stop: Exclude<SendsStop, 'operator'> | null;
+  /** Which coupon of which order the answer names, '' where it does not: the row learns what it does not know yet. */
+  readonly told: Pick<Redemption, 'certificateId' | 'orderId'>;
 }
 
 type Values = {
@@ -252,6 +252,7 @@ export class VerificationRepository {
       douyinPreparedAt: null,
       douyinFirstSentAt: null,
       areSendsStopped: false,
+      sendsStoppedBy: null,
       lastOutcome: '',
       lastNote: null,
       relatedVerificationId: null,
@@ -326,22 +327,31 @@ export class VerificationRepository {
    * was under way at the time says.
    */
   async noteUnknown(key: RoundKey, outcome: UnknownOutcome): Promise<Verification | null> {
-    const { lastOutcome, note, errorCode, errorDescription, response, stopsSends } = outcome;
+    const { lastOutcome, note, errorCode, errorDescription, response, stop, told } = outcome;
     const values: Values = {
       lastOutcome: keepReview(lastOutcome),
       lastNote: note,
       errorCode,
       errorDescription,
       ...(response === null ? {} : { douyinResponse: response }),
-      ...(stopsSends ? { areSendsStopped: true } : {}),
+      ...stopValues(stop),
+      certificateId: learn('certificate_id', told.certificateId),
+      orderId: learn('order_id', told.orderId),
     };
     const details = { note: note.code, ...note.data, error_code: errorCode };
     return this.#transition('note_unknown', key, NEVER_SENT, values, details);
   }
 
-  /** Keeps what a look-up said that did not decide. @param isRefused nothing is to be repeated any more */
-  async noteLookUp(key: RoundKey, note: OutcomeNote, isRefused: boolean): Promise<Verification | null> {
-    const values: Values = { lastNote: note, ...(isRefused ? { lastOutcome: keepReview('refused') } : {}) };
+  /** Keeps what a look-up said that did not decide. */
+  async noteLookUp(
+    key: RoundKey,
+    { note, stop, certificateId }: Pick<UnknownOutcome, 'note' | 'stop'> & Pick<Redemption, 'certificateId'>,
+  ): Promise<Verification | null> {
+    const values: Values = {
+      lastNote: note,
+      ...stopValues(stop),
+      certificateId: learn('certificate_id', certificateId),
+    };
     return this.#transition('note_unknown', key, NEVER_SENT, values, { note: note.code, ...note.data });
   }
 
@@ -353,7 +363,7 @@ export class VerificationRepository {
 
   /** From here on nothing is sent any more, only looked up. @returns null if it is decided, or stopped already */
   async stopSends(key: RoundKey, actor: string): Promise<Verification | null> {
-    return this.#transition('stop_sends', key, NEVER_SENT, { areSendsStopped: true }, { actor });
+    return this.#transition('stop_sends', key, NEVER_SENT, stopValues('operator'), { actor });
   }
 
   /**
@@ -364,7 +374,7 @@ export class VerificationRepository {
    * @throws AppError `verification.redeemed_by_another`
    */
   async settle(
-    row: RoundKey & Pick<Verification, 'orderId' | 'certificateId' | 'originCode' | 'productId'>,
+    row: RoundKey & Pick<Verification, 'originCode' | 'productId'>,
     settlement: Settlement,
   ): Promise<Verification | null> {
     const seen = 'seen' in settlement ? settlement.seen : null;
@@ -394,11 +404,19 @@ export class VerificationRepository {
     });
   }
 
-  /** Tells on the timeline that Douyin's late word differs from how the verification ended. */
-  async noteContradiction(id: number, details: Readonly<Record<string, unknown>>): Promise<void> {
-    await this.#rows(sql`
+  /**
+   * Tells on the timeline that Douyin's late word differs from how the verification ended.
+   * @returns whether it was not told before
+   */
+  async noteContradiction(id: number, details: Readonly<Record<string, unknown>>): Promise<boolean> {
+    const told = sql`${JSON.stringify(details)}::jsonb`;
+    const rows = await this.#rows(sql`
       insert into verification_events (verification_id, happened_at, kind, details)
-      values (${id}, ${this.#now}, 'contradicted', ${JSON.stringify(details)}::jsonb)`);
+      select ${id}, ${this.#now}, 'contradicted', ${told}
+      where not exists (select 1 from verification_events
+                        where verification_id = ${id} and kind = 'contradicted' and details = ${told})
+      returning verification_id`);
+    return rows.length > 0;
   }
 
   /** Order and coupon data; never touches the verdict. */
@@ -477,7 +495,7 @@ export class VerificationRepository {
     switch (settlement.verdict) {
       case 'success': {
         const redemption = settlement.by === 'operator' ? null : settlement.redemption;
-        const orderId = redemption?.orderId || row.orderId;
+        const orderId = learn('order_id', redemption?.orderId ?? '');
         return {
           verifyStatus: 'success',
           reason: '',
@@ -486,7 +504,7 @@ export class VerificationRepository {
           errorDescription: '',
           couponStatus: 'USED',
           orderId,
-          enrichmentStatus: orderId === '' ? 'skipped' : 'pending',
+          enrichmentStatus: sql`case when ${orderId} = '' then 'skipped' else 'pending' end`,
           verifyTime: redemption?.verifyTime ?? this.#now,
           ...(redemption ? redemptionValues(redemption, row) : {}),
           ...(settlement.by === 'verify' ? { douyinResponse: settlement.response } : {}),
@@ -598,13 +616,31 @@ export class VerificationRepository {
 /** A row of `verifications`, every column given, with `as_of` beside them. */
 export function readVerification(em: EntityManager, columns: Record<string, unknown>): Verification {
   const [row] = readRows(em, VerificationEntity, [columns]);
-  const { reason, lastOutcome, ...others } = row as unknown as Verification;
+  const { reason, lastOutcome, areSendsStopped, sendsStoppedBy, ...others } = row as unknown as Verification &
+    Pick<VerificationRow, 'areSendsStopped'>;
   return {
     ...others,
+    // The release before this one names no cause: what only people may end is the careful reading.
+    sendsStoppedBy: sendsStoppedBy ?? (areSendsStopped ? 'said_used' : null),
     // The columns say "none" by an empty text.
     reason: reason || null,
     lastOutcome: lastOutcome || null,
     asOf: new Date(columns['as_of'] as string),
+  };
+}
+
+/** What a row knows of its coupon never changes; what it does not know yet it learns. */
+function learn(column: 'certificate_id' | 'order_id', told: string): RawBuilder<string> {
+  const known = sql.ref(`v.${column}`);
+  return sql`case when ${known} = '' then ${told} else ${known} end`;
+}
+
+/** That a verify was answered "used" is never forgotten: it outlives whatever stops the sends beside it. */
+function stopValues(stop: SendsStop | null): Values {
+  if (stop === null) return {};
+  return {
+    areSendsStopped: true,
+    sendsStoppedBy: sql`case when v.sends_stopped_by = 'said_used' then 'said_used' else ${stop} end`,
   };
 }
 
@@ -653,11 +689,11 @@ function couponValues(coupon: PreparedCoupon): Values {
 
 function redemptionValues(
   redemption: Redemption,
-  row: Pick<Verification, 'certificateId' | 'originCode' | 'productId'>,
+  row: Pick<Verification, 'originCode' | 'productId'>,
 ): Values {
   return {
     verifyId: redemption.verifyId,
-    certificateId: redemption.certificateId || row.certificateId,
+    certificateId: learn('certificate_id', redemption.certificateId),
     originCode: redemption.originCode || row.originCode,
     productId: redemption.productId || row.productId,
     verifyRecordsCount: redemption.recordsCount,

@@ -12,6 +12,7 @@ import {
   ownerOf,
   P,
   R,
+  STOP,
   REVIEW,
   rowAt,
   runnerAt,
@@ -65,7 +66,7 @@ export function operator(m: Moves, v: number): void {
       limit = UNKNOWN_REVIEW;
     }
     end(failed, v, STEP.failed, BY.operator);
-  } else if (m.may('stop_sends', v)) failed[row + R.areSendsStopped] = 1;
+  } else if (m.may('stop_sends', v)) failed[row + R.sendsStoppedBy] = STOP.operator;
   m.done('operator_says_failed', v, limit);
 }
 

@@ -8,6 +8,7 @@ import {
   OUTCOME,
   P,
   R,
+  STOP,
   rowAt,
   runnerAt,
   RUNNER_SIZE,
@@ -96,16 +97,30 @@ export function holdRow(n: Uint8Array, v: number, slot: number): void {
   n[at + N.moment] = 1;
 }
 
-export function note(m: Moves, n: Uint8Array, v: number, slot: number, outcome: number): boolean {
+/** What an answer or a look-up without a verdict leaves on the row. */
+interface Told {
+  readonly outcome?: number;
+  readonly stop?: number;
+}
+
+export function note(
+  m: Moves,
+  n: Uint8Array,
+  v: number,
+  slot: number,
+  { outcome, stop = STOP.none }: Told,
+): boolean {
   const row = rowAt(v);
   if (!isOpenIn(m.state, v, slot) || !m.may('note_unknown', v)) return false;
   // A review stays one, whatever an answer that was under way says.
-  if (n[row + R.outcome] !== OUTCOME.in_review) n[row + R.outcome] = outcome;
+  if (outcome !== undefined && n[row + R.outcome] !== OUTCOME.in_review) n[row + R.outcome] = outcome;
+  // That a verify was answered "used" outlives whatever else stops the sends.
+  if (stop !== STOP.none && n[row + R.sendsStoppedBy] !== STOP.said_used) n[row + R.sendsStoppedBy] = stop;
   return true;
 }
 
-export function noteAndLook(m: Moves, n: Uint8Array, v: number, slot: number, outcome: number): void {
-  if (!note(m, n, v, slot, outcome)) {
+export function noteAndLook(m: Moves, n: Uint8Array, v: number, slot: number, told: Told): void {
+  if (!note(m, n, v, slot, told)) {
     goOn(m, n, v, slot);
     return;
   }

@@ -14,6 +14,7 @@ import {
   rowAt,
   runnerAt,
   STEP,
+  STOP,
   U,
   useAt,
   USES,
@@ -21,6 +22,8 @@ import {
 import { UNKNOWN_REVIEW, isReviewUnknown, type Moves } from './moves.ts';
 import { clear, end, goOn, isOpenIn, note, noteAndLook } from './rows.ts';
 import type { StepKind } from './steps.ts';
+
+const SAID_USED = { outcome: OUTCOME.unanswered, stop: STOP.said_used };
 
 export function store(m: Moves, v: number, slot: number): void {
   const s = m.state;
@@ -45,7 +48,7 @@ export function store(m: Moves, v: number, slot: number): void {
   switch (cameTo) {
     case CAME_TO.verified:
       if (use > 0 && isCreditedToAnother(m, v, use)) {
-        noteAndLook(m, n, v, slot, OUTCOME.refused);
+        noteAndLook(m, n, v, slot, { outcome: OUTCOME.refused, stop: STOP.shown_used });
         break;
       }
       if (isRunning && m.may('verify_succeeded', v)) {
@@ -54,8 +57,10 @@ export function store(m: Moves, v: number, slot: number): void {
       } else goOn(m, n, v, slot);
       break;
     case CAME_TO.replayed:
+      noteAndLook(m, n, v, slot, SAID_USED);
+      break;
     case CAME_TO.unclear:
-      noteAndLook(m, n, v, slot, OUTCOME.unanswered);
+      noteAndLook(m, n, v, slot, { outcome: OUTCOME.unanswered });
       break;
     case CAME_TO.refused_as_used:
     case CAME_TO.refused:
@@ -63,11 +68,12 @@ export function store(m: Moves, v: number, slot: number): void {
         violation = fail(n, v, BY.verify);
         clear(n, at);
       } else {
-        noteAndLook(m, n, v, slot, cameTo === CAME_TO.refused_as_used ? OUTCOME.unanswered : OUTCOME.refused);
+        const isUsed = cameTo === CAME_TO.refused_as_used;
+        noteAndLook(m, n, v, slot, isUsed ? SAID_USED : { outcome: OUTCOME.refused });
       }
       break;
     case CAME_TO.refused_repeat:
-      noteAndLook(m, n, v, slot, OUTCOME.refused);
+      noteAndLook(m, n, v, slot, { outcome: OUTCOME.refused });
       break;
     case CAME_TO.not_sent:
     case CAME_TO.gateway_refused:
@@ -78,7 +84,9 @@ export function store(m: Moves, v: number, slot: number): void {
       break;
     case CAME_TO.unanswered:
     case CAME_TO.in_review:
-      note(m, n, v, slot, cameTo === CAME_TO.in_review ? OUTCOME.in_review : OUTCOME.unanswered);
+      note(m, n, v, slot, {
+        outcome: cameTo === CAME_TO.in_review ? OUTCOME.in_review : OUTCOME.unanswered,
+      });
       goOn(m, n, v, slot);
       break;
     default:
@@ -181,7 +189,7 @@ export function judge(m: Moves, v: number, slot: number): void {
   n[at + N.isSlept] = 0;
   n[at + N.isAtOnce] = 0;
   if (verdict === VERDICT.undecided || verdict === VERDICT.undecided_used) {
-    if (verdict === VERDICT.undecided_used) note(m, n, v, slot, OUTCOME.refused);
+    if (verdict === VERDICT.undecided_used) note(m, n, v, slot, { stop: STOP.shown_used });
     if (!isAtOnce && isOpenIn(m.state, v, slot) && m.gateway.showsOperator(n, v)) {
       if (m.may('mark_unsettled', v)) n[rowAt(v) + R.step] = STEP.unsettled;
     }

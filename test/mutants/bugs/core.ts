@@ -231,7 +231,7 @@ export const CORE_BUGS: readonly Mutant[] = [
   mutant(
     '“already verified” on a repeat is a success without a look',
     APPLY,
-    'return outcome.isReplay ? lookUpReplay(run, outcome.response) : settleVerified(run, counted, outcome);',
+    'return outcome.isReplay\n        ? lookUpReplay(run, outcome.response, outcome.item)\n        : settleVerified(run, counted, outcome);',
     'return settleVerified(run, counted, outcome);',
   ),
   mutant(
@@ -247,10 +247,10 @@ export const CORE_BUGS: readonly Mutant[] = [
     'recordsCount: 1,',
   ),
   mutant(
-    'a success that contradicts an operator is kept from people',
-    APPLY,
-    '    await tellContradiction(run, item, progress);',
-    '    progress satisfies Closed;',
+    'what contradicts how a verification had ended is kept from people',
+    RUN,
+    'if (!isContradicted(ended, word)) return;',
+    'if (!isContradicted(ended, word) || ended.id > 0) return;',
   ),
   mutant(
     'a send that did nothing stays counted',
@@ -413,8 +413,8 @@ export const CORE_BUGS: readonly Mutant[] = [
   mutant(
     'a use that the two reads tell differently is another’s',
     SETTLEMENT,
-    'if (use.isContradictory) return false;',
-    '',
+    'return !use.isContradictory && isMadeElsewhere(',
+    'return isMadeElsewhere(',
   ),
   mutant(
     'a times card is judged by its status',
@@ -453,10 +453,40 @@ export const CORE_BUGS: readonly Mutant[] = [
     'const taken = claimedVerifyIds(uses, [...claims]);',
   ),
   mutant(
+    'records that were cut show that there is no use of ours',
+    SETTLEMENT,
+    "if (!evidence.areRecordsWhole) return undecided('look_up_records_cut');",
+    '',
+  ),
+  mutant(
+    'what an operator has stopped is taken for what Douyin called used',
+    SETTLEMENT,
+    "verification.sendsStoppedBy === 'said_used';",
+    'verification.sendsStoppedBy !== null;',
+  ),
+  mutant(
+    'what is only looked up is left alone for an hour',
+    SETTLEMENT,
+    'if (!isOnlyLookedUp(verification)) return null;',
+    'if (isOnlyLookedUp(verification)) return null;',
+  ),
+  mutant(
+    'a look-up teaches the row another coupon’s certificate',
+    LOOK_UP,
+    'if (certificate && !isAboutCoupon(certificate, row)) {',
+    'if (certificate && !isAboutCoupon(certificate, row) && row.id < 0) {',
+  ),
+  mutant(
+    'a certificate that the row knows is replaced',
+    REPOSITORY,
+    "return sql`case when ${known} = '' then ${told} else ${known} end`;",
+    "return sql`case when ${told} <> '' then ${told} else ${known} end`;",
+  ),
+  mutant(
     'a repeat follows a refusal',
     SETTLEMENT,
-    "if (verification.lastOutcome === 'refused' || verification.areSendsStopped) {\n    return { step: 'look_up',",
-    "if (verification.lastOutcome === 'refused' || verification.areSendsStopped) {\n    return { step: 'repeat',",
+    "if (isOnlyLookedUp(verification)) {\n    return { step: 'look_up',",
+    "if (isOnlyLookedUp(verification)) {\n    return { step: 'repeat',",
   ),
   mutant(
     'other verifications of the coupon are not waited for',

@@ -59,7 +59,7 @@ export const showVerificationRoute = defineRoute({
         last_outcome: verification.lastNote ? describeNote(verification.lastNote, language) : '',
         enrichment_error: verification.enrichmentError,
         used_by_verification_id: verification.relatedVerificationId,
-        are_sends_stopped: verification.areSendsStopped,
+        are_sends_stopped: verification.sendsStoppedBy !== null,
         timeline: timeline.map((event) => presentTimelineEntry(event, language)),
       },
     });
