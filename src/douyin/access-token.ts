@@ -60,7 +60,13 @@ export class DouyinAccessTokens implements AccessTokens {
   readonly #origin: string;
   readonly #path: string;
   readonly #owner = randomUUID();
-  #remembered: { readonly token: StoredAccessToken; readonly readAtMs: number } | null = null;
+  #remembered: {
+    readonly token: StoredAccessToken;
+    readonly readAtMs: number;
+    readonly look: number;
+  } | null = null;
+  /** Looks at the row are numbered in the order they begin. */
+  #looks = 0;
   #reading: Promise<StoredAccessToken | null> | null = null;
   #fetching: Promise<StoredAccessToken> | null = null;
   #pause: { readonly untilMs: number; readonly error: AppError } | null = null;
@@ -153,15 +159,19 @@ export class DouyinAccessTokens implements AccessTokens {
   }
 
   async #readRow(): Promise<StoredAccessToken | null> {
+    const look = (this.#looks += 1);
     const stored = await this.#options.store.read();
-    if (stored) this.#remember(stored);
+    if (stored) this.#remember(stored, look);
     return stored;
   }
 
-  #remember(token: StoredAccessToken): void {
-    // Two reads may overtake each other. Generations start again in a restored database, times do not.
-    if (this.#remembered && this.#remembered.token.obtainedAt > token.obtainedAt) return;
-    this.#remembered = { token, readAtMs: this.#nowMs() };
+  /**
+   * Of two looks that overtake each other the one that began later holds. Nothing in the tokens says so: generations start
+   * again in a restored database, and times are those of other processes' clocks.
+   */
+  #remember(token: StoredAccessToken, look: number): void {
+    if (this.#remembered && this.#remembered.look > look) return;
+    this.#remembered = { token, readAtMs: this.#nowMs(), look };
   }
 
   /** A token later than the given one: one fetch at a time in this process, and by the lease in all. */
@@ -218,7 +228,7 @@ export class DouyinAccessTokens implements AccessTokens {
     this.#pause = null;
     if (isStored) {
       logger.info({ generation: fetched.generation, expiresAt: fetched.expiresAt }, 'access token fetched');
-      this.#remember(fetched);
+      this.#remember(fetched, (this.#looks += 1));
       return fetched;
     }
     // The lease ran out and somebody else fetched after us: theirs is the newer token, ours has five minutes.

@@ -164,6 +164,19 @@ describe('current', () => {
 });
 
 describe('replace', () => {
+  it('takes the successor for newer although a process whose clock is behind fetched it', async () => {
+    const ahead = process({ clock: { now: () => new Date(nowMs + 2 * MINUTE_MS) } });
+    const behind = process();
+    const first = await ahead.current();
+    simulator.state.revokeTokens();
+    const second = await behind.replace(first.generation);
+    expect(await ahead.replace(first.generation)).toEqual(second);
+    // Else each call would begin with the refused token again, and its one replacement would be spent on that.
+    expect(await ahead.current()).toEqual(second);
+    simulator.state.revokeTokens();
+    expect((await ahead.replace((await ahead.current()).generation)).generation).toBe(3);
+  });
+
   it('replaces a refused token once, however many callers and processes name it', async () => {
     const processes = [process(), process(), process()];
     await Promise.all(processes.map((one) => one.current()));
@@ -200,6 +213,25 @@ describe('replace', () => {
     store.store = storeNow;
     finish();
     expect([(await second).generation, (await third).generation]).toEqual([2, 3]);
+  });
+
+  it('does not go back to what a slow look at the row saw before', async () => {
+    const store = new InMemoryTokenStore(row);
+    const tokens = process({ store });
+    await tokens.current();
+    const readNow = store.read.bind(store);
+    const slow = Promise.withResolvers<void>();
+    store.read = async () => {
+      const stored = await readNow();
+      await slow.promise;
+      return stored;
+    };
+    const looking = tokens.keepFresh();
+    store.read = readNow;
+    expect((await tokens.replace(1)).generation).toBe(2);
+    slow.resolve();
+    await looking;
+    expect((await tokens.current()).generation).toBe(2);
   });
 
   it('alarms, once, when a token was refused long before its end', async () => {
