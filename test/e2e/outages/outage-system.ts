@@ -142,7 +142,10 @@ export async function startOutageSystem(folder: string): Promise<OutageSystem> {
         name,
         modulePath: MAIN,
         args: [name],
-        env: { ...envOf(position as 0 | 1), ...(name === 'api' ? { PORT: String(apiPort) } : {}) },
+        env: () => ({
+          ...envOf(position as 0 | 1),
+          ...(name === 'api' ? { PORT: String(apiPort) } : {}),
+        }),
         logPath: join(folder, `${name}.log`),
         onUnexpectedExit: (who, how) => unexpectedExits.push(`${who} ${how}`),
       }),

@@ -1,6 +1,6 @@
 // Carries out the disturbances of a plan at their time, notes when each began and ended, and heals everything at the end.
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Disturbance, Plan, Target } from './plan.ts';
+import { type Disturbance, type Plan, PROCESS_TARGETS, type ProcessTarget, type Target } from './plan.ts';
 import type { System } from './system.ts';
 
 /** One disturbance as it really was. For a kill, `endedAtMs` is when the part served again. */
@@ -28,14 +28,14 @@ export async function disturb(
     await delay(Math.max(0, startedAt + disturbance.atMs - performance.now()), undefined, {
       signal: closing,
     }).catch(() => undefined);
-    const part = partOf(disturbance);
-    const turn = (queues.get(part) ?? Promise.resolve()).then(async () => {
+    const parts = partsOf(disturbance);
+    const turn = Promise.all(parts.map((part) => queues.get(part) ?? Promise.resolve())).then(async () => {
       if (closing.aborted) return;
       const beganAtMs = Date.now();
       await carryOut(disturbance, system, closing);
       done.push({ disturbance, beganAtMs, endedAtMs: Date.now() });
     });
-    queues.set(part, turn);
+    for (const part of parts) queues.set(part, turn);
     await turn;
   });
   const end = delay(plan.lengthMs, undefined, { signal: closing }).catch(() => undefined);
@@ -52,21 +52,30 @@ export async function heal(system: System): Promise<void> {
   await system.simulator.clearFaults();
 }
 
-function partOf(disturbance: Disturbance): string {
+function partsOf(disturbance: Disturbance): readonly string[] {
   switch (disturbance.kind) {
     case 'kill':
     case 'pause':
     case 'restart':
     case 'lose_answers':
-      return disturbance.target;
+      return [disturbance.target];
     case 'jump_clock':
-      return `clock of ${disturbance.target}`;
+      return [`clock of ${disturbance.target}`];
     case 'cut':
     case 'stall':
     case 'stall_answers':
-      return disturbance.link;
+      return [disturbance.link];
+    case 'fail_over':
+      return PROCESS_TARGETS.map((target) => `${target}:${disturbance.server}`);
     case 'end_access_tokens':
-      return 'access tokens';
+    case 'refuse_access_tokens':
+      return ['access tokens'];
+    case 'kill_both_apis':
+      return ['api-1', 'api-2'];
+    case 'change_app_secret':
+      return ['app secrets'];
+    case 'change_secrets_key':
+      return ['app secrets', ...PROCESS_TARGETS];
   }
 }
 
@@ -120,14 +129,131 @@ async function carryOut(disturbance: Disturbance, system: System, closing: Abort
     case 'end_access_tokens':
       await system.simulator.changeAccessTokens(disturbance.how);
       return;
+    case 'refuse_access_tokens': {
+      const refused = await readTokenGeneration(system, closing);
+      await system.simulator.addFault({ kind: 'token-too-frequent', endpoints: ['client_token'] });
+      await system.simulator.changeAccessTokens('expire');
+      // What the gateway rests is part of the disturbance.
+      await until(async () => (await readTokenGeneration(system, closing)) > refused, closing);
+      return;
+    }
+    case 'fail_over':
+      for (const target of PROCESS_TARGETS) system.proxies[`${target}:${disturbance.server}`].abandon();
+      return;
+    case 'kill_both_apis': {
+      const apis = [system.victims['api-1'], system.victims['api-2']];
+      await Promise.all(apis.map((api) => api.kill()));
+      await last(disturbance.awayMs);
+      await Promise.all(apis.map((api) => api.start()));
+      return;
+    }
+    case 'change_app_secret':
+      await changeAppSecret(system, disturbance.app, closing);
+      return;
+    case 'change_secrets_key':
+      await changeSecretsKey(system, closing);
+      return;
   }
 }
 
-/** Kills by the part that was killed. */
+const POLL_MS = 250;
+/** Long enough for what the gateway rests after "too frequent", also on a busy machine. */
+const LONGEST_WAIT_MS = 120_000;
+
+/** What cannot be asked just now, because something is down, is asked again. @throws if it does not come about in time */
+async function until(isSo: () => Promise<boolean>, closing: AbortSignal): Promise<void> {
+  const giveUpAt = performance.now() + LONGEST_WAIT_MS;
+  let lastError: unknown = null;
+  while (!closing.aborted) {
+    try {
+      if (await isSo()) return;
+      lastError = null;
+    } catch (err) {
+      lastError = err;
+    }
+    if (performance.now() > giveUpAt)
+      throw new Error('What a disturbance waited for did not come about', { cause: lastError });
+    await delay(POLL_MS, undefined, { signal: closing }).catch(() => undefined);
+  }
+}
+
+/** @returns 0 while there is no token */
+async function readTokenGeneration(system: System, closing: AbortSignal): Promise<number> {
+  let generation = 0;
+  await until(async () => {
+    const [row] = await system.query<{ generation: number }>(
+      'select max(generation)::int as generation from access_tokens',
+    );
+    generation = row?.generation ?? 0;
+    return true;
+  }, closing);
+  return generation;
+}
+
+/** As the runbook says: a second secret, the tills change over, the first one is ended. */
+async function changeAppSecret(system: System, app: 0 | 1, closing: AbortSignal): Promise<void> {
+  const { secrets } = system.apps[app];
+  const before = secrets.live;
+  const added = secrets.make();
+  await until(() => system.addAppSecret(app, added), closing);
+  if (closing.aborted) return;
+  // Both are live, and both are used for a while.
+  secrets.add(added);
+  await delay(OVERLAP_MS, undefined, { signal: closing }).catch(() => undefined);
+  for (const secret of before) secrets.retire(secret);
+  await until(() => Promise.resolve(before.every((secret) => !secrets.isInUse(secret))), closing);
+  await until(() => system.endOtherAppSecrets(app), closing);
+}
+
+const OVERLAP_MS = 2000;
+/** One API and one worker at a time, so that tills reach the others. */
+const ROLLS: readonly (readonly ProcessTarget[])[] = [
+  ['api-1', 'worker-1'],
+  ['api-2', 'worker-2'],
+];
+
+/** As the runbook says: every process can open what the new key seals before anything is sealed with it. */
+async function changeSecretsKey(system: System, closing: AbortSignal): Promise<void> {
+  const { old, added } = system.secretsKeys();
+  const roll = async (keys: readonly string[]) => {
+    for (const targets of ROLLS) {
+      if (closing.aborted) return;
+      await Promise.all(
+        targets.map(async (target) => {
+          system.setSecretsKeys(target, keys);
+          await system.victims[target].stop();
+          await system.victims[target].start();
+        }),
+      );
+    }
+  };
+  await roll([old, added]);
+  await roll([added, old]);
+  for (const app of [0, 1] as const) await changeAppSecret(system, app, closing);
+  await until(async () => {
+    await system.simulator.changeAccessTokens('expire');
+    return !(await system.isKeyInUse(old));
+  }, closing);
+  await roll([added]);
+}
+
+/** Processes ended by SIGKILL, by the part that was killed. */
 export function countKills(done: readonly DoneDisturbance[]): Partial<Record<Target, number>> {
   const kills: Partial<Record<Target, number>> = {};
   for (const { disturbance } of done) {
-    if (disturbance.kind === 'kill') kills[disturbance.target] = (kills[disturbance.target] ?? 0) + 1;
+    for (const target of killedBy(disturbance)) kills[target] = (kills[target] ?? 0) + 1;
   }
   return kills;
+}
+
+function killedBy(disturbance: Disturbance): readonly Target[] {
+  switch (disturbance.kind) {
+    case 'kill':
+    case 'lose_answers':
+      return [disturbance.target];
+    case 'kill_both_apis':
+      return ['api-1', 'api-2'];
+    default:
+      return [];
+  }
 }

@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { FAULT_KINDS, faultKind } from '../../../src/simulator/fault-kinds.ts';
 import { makePlan, type PlanOptions } from './plan.ts';
 
 const OPTIONS: PlanOptions = { seed: 'plan', verifications: 400, kills: 16, ratePerSecond: 2 };
@@ -21,6 +22,19 @@ describe('makePlan', () => {
     const tills = plan.visits.flatMap((visit) => visit.tills);
     expect(tills.length).toBeGreaterThanOrEqual(OPTIONS.verifications);
     expect(tills.map((till) => till.till)).toEqual(tills.map((_, index) => index));
+  });
+
+  it('gives a long run every fault that can be settled, and each thing that reaches all', () => {
+    const { faults, disturbances } = makePlan({ ...OPTIONS, verifications: 850, ratePerSecond: 4 });
+    const named = new Set(faults.named.map(({ kind }) => kind));
+    const settling = FAULT_KINDS.filter((kind) => faultKind(kind).isOnlyByName !== true);
+    expect(settling.filter((kind) => !named.has(kind))).toEqual(['token-too-frequent']);
+    expect(new Set(disturbances.map(({ kind }) => kind))).toEqual(
+      new Set([
+        'kill', 'pause', 'restart', 'cut', 'stall', 'stall_answers', 'lose_answers', 'jump_clock', 'end_access_tokens',
+        'kill_both_apis', 'fail_over', 'change_app_secret', 'change_secrets_key', 'refuse_access_tokens',
+      ]),
+    ); // prettier-ignore
   });
 
   it('has every way of naming a coupon, duplicates, and coupons that cannot be redeemed', () => {

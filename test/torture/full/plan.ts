@@ -2,7 +2,7 @@
 // how the tills behave, what the nemesis breaks. Nothing in a plan depends on how the run goes. Carrying it out is elsewhere.
 import { SIMULATOR_DEFAULTS } from '../../../src/simulator/defaults.ts';
 import { drawBearableReadings } from '../bearable-readings.ts';
-import type { FaultKind } from '../../../src/simulator/fault-kinds.ts';
+import { FAULT_KINDS, type FaultKind, faultKind, isApplicable } from '../../../src/simulator/fault-kinds.ts';
 import type { FaultInput, FaultPlanInput } from '../../../src/simulator/faults.ts';
 import type { OrderInput, ShortLinkVariant } from '../../../src/simulator/order-spec.ts';
 import { ENDPOINTS, type EndpointName, type SettingsChange } from '../../../src/simulator/settings.ts';
@@ -124,7 +124,21 @@ export type Disturbance =
       readonly atMs: number;
       readonly kind: 'end_access_tokens';
       readonly how: 'expire' | 'revoke' | 'replace';
-    };
+    }
+  | BigDisturbance;
+
+/** What happens at most once or twice in a run, for it reaches everybody. */
+export type BigDisturbance =
+  /** Both APIs are killed at once: for a while tills reach nobody. */
+  | { readonly atMs: number; readonly kind: 'kill_both_apis'; readonly awayMs: number }
+  /** The connections of all processes to a server fall silent and stay so, and new ones are served. */
+  | { readonly atMs: number; readonly kind: 'fail_over'; readonly server: 'postgres' | 'temporal' }
+  /** An app gets a second secret, its tills change over, and the first one is ended. */
+  | { readonly atMs: number; readonly kind: 'change_app_secret'; readonly app: 0 | 1 }
+  /** SECRETS_KEY gets a second key, which then replaces the first: all processes are started again, a few at a time. */
+  | { readonly atMs: number; readonly kind: 'change_secrets_key' }
+  /** Access tokens end, and the next fetch is answered 10020, "too frequent": the gateway rests for a minute. */
+  | { readonly atMs: number; readonly kind: 'refuse_access_tokens' };
 
 export interface Plan {
   readonly options: PlanOptions;
@@ -196,7 +210,6 @@ const NAMED_FAULTS: readonly {
   { kind: 'items-unreadable-after-effect', endpoints: ['verify'], everyNth: 25 },
   { kind: 'items-partly-unreadable-after-effect', endpoints: ['verify'], everyNth: 30 },
   { kind: 'refuse-connections', endpoints: ['prepare', 'verify'], everyNth: 150 },
-  { kind: 'token-too-frequent', endpoints: ['client_token', 'stable_token'], everyNth: 400 },
   { kind: 'stale-certificate', endpoints: ['get'], everyNth: 100 },
   { kind: 'risk-review-fails', endpoints: ['verify'], everyNth: 200 },
   { kind: 'items-refused-after-effect', endpoints: ['verify'], everyNth: 400 },
@@ -210,7 +223,10 @@ const PATIENCE = 25;
 export function makePlan(options: PlanOptions): Plan {
   const visits = planVisits(options);
   const lengthMs = visits.at(-1)?.atMs ?? 0;
-  const disturbances = planDisturbances(options, lengthMs);
+  const disturbances = [
+    ...planDisturbances(options, lengthMs),
+    ...planBigDisturbances(new Random(`${options.seed} big`), lengthMs),
+  ].sort((a, b) => a.atMs - b.atMs);
   return {
     options,
     visits,
@@ -227,6 +243,7 @@ export function makePlan(options: PlanOptions): Plan {
       named: [
         ...planTokenFaults(new Random(`${options.seed} tokens`)),
         ...planNamedFaults(new Random(`${options.seed} named`), options.verifications),
+        ...planEveryKind(new Random(`${options.seed} every kind`), options.verifications),
       ],
     },
     clocks: planClocks(new Random(`${options.seed} clocks`)),
@@ -235,7 +252,7 @@ export function makePlan(options: PlanOptions): Plan {
   };
 }
 
-/** Some fetches of an access token fail. Not with "too frequent", for which the gateway rests a whole minute. */
+/** Some fetches of an access token fail. For "too frequent" the gateway rests a whole minute: that is a disturbance. */
 function planTokenFaults(random: Random): FaultInput[] {
   const kinds = [
     'http-5xx-before-effect',
@@ -270,11 +287,37 @@ function planNamedFaults(random: Random, verifications: number): FaultInput[] {
     Array.from({ length: Math.max(1, Math.floor(verifications / everyNth)) }, () => ({
       kind,
       endpoints: [...endpoints],
-      nth: random.int(1, Math.max(2, verifications)),
+      nth: random.int(1, Math.max(2, Math.floor(verifications * SHARE_OF_SURE_CALLS))),
       delayMs: random.int(100, LONGEST_LATENCY_MS),
       durationMs: random.int(100, LONGEST_LATENCY_MS),
     })),
   );
+}
+
+/** So many calls of an endpoint, per verification, come in every run. */
+const SHARE_OF_SURE_CALLS = 0.7;
+/** From so many on the faults below are few among all. */
+const VERIFICATIONS_FOR_EVERY_KIND = 200;
+const ENDPOINTS_OF_EVERY_KIND = ['verify', 'prepare', 'get'] as const satisfies readonly EndpointName[];
+
+/** Each kind that a seeded plan draws from once, so that a long run misses none by chance. */
+function planEveryKind(random: Random, verifications: number): FaultInput[] {
+  if (verifications < VERIFICATIONS_FOR_EVERY_KIND) return [];
+  return FAULT_KINDS.filter((kind) => faultKind(kind).isOnlyByName !== true).flatMap((kind) => {
+    // A prepare that tells of something else misleads every later step, which no repetition can mend.
+    const fitting = ENDPOINTS_OF_EVERY_KIND.filter(
+      (endpoint) =>
+        isApplicable(kind, endpoint) && !(endpoint === 'prepare' && kind.startsWith('answer-for-another')),
+    );
+    if (fitting.length === 0) return [];
+    return {
+      kind,
+      endpoints: [random.pick(fitting)],
+      nth: random.int(1, Math.floor(verifications * SHARE_OF_SURE_CALLS)),
+      delayMs: random.int(100, LONGEST_LATENCY_MS),
+      durationMs: random.int(100, LONGEST_LATENCY_MS),
+    };
+  });
 }
 
 function planVisits({ seed, verifications, ratePerSecond }: PlanOptions): Visit[] {
@@ -535,6 +578,49 @@ function planDisturbances({ seed, kills }: PlanOptions, lengthMs: number): Distu
     return isQuiet ? [kill] : [kill, ...planMore(random, () => at(random.fraction() * 0.8))];
   }).flat();
   return keepOneApiAlive(disturbances.sort((a, b) => a.atMs - b.atMs));
+}
+
+/** Long enough that what reaches everybody leaves most of the run to the rest. Milliseconds. */
+const LENGTH_FOR_LONG_ONES_MS = 60_000;
+const LENGTH_FOR_LONGEST_MS = 150_000;
+
+/** A short run has two of those that are over soon; a long one has each kind. */
+function planBigDisturbances(random: Random, lengthMs: number): BigDisturbance[] {
+  const isAmong = (from: number, to: number) =>
+    Math.round(lengthMs * (from + (to - from) * random.fraction()));
+  const bothApis = (atMs: number): BigDisturbance => ({
+    atMs,
+    kind: 'kill_both_apis',
+    awayMs: random.int(100, 3000),
+  });
+  const appSecret = (atMs: number, app: 0 | 1): BigDisturbance => ({ atMs, kind: 'change_app_secret', app });
+  const failOver = (atMs: number): BigDisturbance => ({
+    atMs,
+    kind: 'fail_over',
+    server: random.pick(['postgres', 'temporal']),
+  });
+  const short: readonly ((atMs: number) => BigDisturbance)[] = [
+    bothApis,
+    failOver,
+    (atMs) => appSecret(atMs, random.pick([0, 1])),
+  ];
+  if (lengthMs < LENGTH_FOR_LONG_ONES_MS)
+    return random
+      .shuffled(short)
+      .slice(0, 2)
+      .map((plan) => plan(isAmong(0.2, 0.9)));
+  return [
+    bothApis(isAmong(0.1, 0.3)),
+    failOver(isAmong(0.2, 0.9)),
+    failOver(isAmong(0.2, 0.9)),
+    appSecret(isAmong(0.1, 0.5), 0),
+    appSecret(isAmong(0.5, 0.9), 1),
+    { atMs: isAmong(0.3, 0.45), kind: 'change_secrets_key' },
+    bothApis(isAmong(0.7, 0.9)),
+    ...(lengthMs < LENGTH_FOR_LONGEST_MS
+      ? []
+      : [{ atMs: isAmong(0.55, 0.65), kind: 'refuse_access_tokens' } as const]),
+  ];
 }
 
 function planMore(random: Random, atMs: () => number): Disturbance[] {

@@ -27,7 +27,8 @@ export interface ChildOptions {
   readonly name: string;
   readonly modulePath: string;
   readonly args?: readonly string[];
-  readonly env: Readonly<Record<string, string>>;
+  /** Asked at each start. */
+  readonly env: () => Readonly<Record<string, string>>;
   readonly logPath: string;
   /** Told about ends that nobody asked for. */
   readonly onUnexpectedExit: (name: string, how: string) => void;
@@ -40,6 +41,7 @@ export class SupervisedChild implements Victim {
   #exit: Promise<unknown> = Promise.resolve();
   #ready: Promise<Record<string, unknown>> | null = null;
   #isWanted = false;
+  #hasServed = false;
 
   constructor(options: ChildOptions) {
     this.#options = options;
@@ -89,7 +91,7 @@ export class SupervisedChild implements Victim {
     const { name, modulePath, args = [], env, logPath, onUnexpectedExit } = this.#options;
     const log = openSync(logPath, 'a');
     const child = fork(modulePath, [...args], {
-      env: { ...machineEnvironment(), ...env },
+      env: { ...machineEnvironment(), ...env() },
       stdio: ['ignore', log, log, 'ipc'],
       execArgv: [],
       // A group of its own: Ctrl-C reaches the harness alone, which then ends its children.
@@ -100,7 +102,10 @@ export class SupervisedChild implements Victim {
     const exit = once(child, 'exit').then(([code, signal]) => String(signal ?? code));
     this.#exit = exit;
     const ready = Promise.withResolvers<Record<string, unknown>>();
-    child.once('message', (message) => ready.resolve(message as Record<string, unknown>));
+    child.once('message', (message) => {
+      this.#hasServed = true;
+      ready.resolve(message as Record<string, unknown>);
+    });
     const timer = setTimeout(
       () => ready.reject(new Error(`${name} was not ready after ${READY_TIMEOUT_MS} ms; see ${logPath}`)),
       READY_TIMEOUT_MS,
@@ -109,6 +114,10 @@ export class SupervisedChild implements Victim {
       clearTimeout(timer);
       if (!this.#isWanted || this.#child !== child) {
         ready.reject(new Error(`${name} was ended while it started`));
+        return;
+      }
+      if (!this.#hasServed) {
+        ready.reject(new Error(`${name} ended by itself (${how}) before it ever served; see ${logPath}`));
         return;
       }
       onUnexpectedExit(name, how);

@@ -10,7 +10,7 @@ import { ClientLedger } from './client-ledger.ts';
 import { makeOrders, type Progress, receiveControls, receiveCustomers } from './customers.ts';
 import { countOpen, countVerdicts, readEvents, readRows } from './ledgers.ts';
 import { disturb, type DoneDisturbance, heal } from './nemesis.ts';
-import { operate, readResolutions } from './operators.ts';
+import { type DecisionCount, operate, readResolutions } from './operators.ts';
 import { makePlan, type Plan, type PlanOptions } from './plan.ts';
 import { Random } from './random.ts';
 import { isPassed, type Score, scoreOf } from './score.ts';
@@ -140,6 +140,7 @@ async function runPlan(
     const allTokens = [...usedTokens, ...controls.used];
     await lookEverythingUp(deps, allTokens);
     const calls = await system.simulator.calls();
+    const { resolutions, byWay } = await readResolutions(system, decisions);
     const ledgers: Ledgers = {
       appIds: system.apps.map(({ id }) => id),
       bounds: { ...BOUNDS, isFirstAnswerLost: plan.readings.replayAnswer === 'error_then_1208' },
@@ -158,9 +159,9 @@ async function runPlan(
           : [],
       ),
       disturbed: done.map(disturbedBy),
-      resolutions: await readResolutions(system, decisions),
+      resolutions,
     };
-    return { ledgers, counters: await system.simulator.counters() };
+    return { ledgers, decisions: byWay, counters: await system.simulator.counters() };
   } finally {
     stopReporting();
     await ledger.close();
@@ -169,6 +170,7 @@ async function runPlan(
 
 interface RunLedgers {
   readonly ledgers: Ledgers;
+  readonly decisions: Readonly<Record<'api' | 'temporal', DecisionCount>>;
   readonly counters: Counters;
 }
 

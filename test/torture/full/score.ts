@@ -1,7 +1,10 @@
 // The score of a run, as data and as a table. What counts as a violation is the checker's, and the bounds of recovery.
+import { FAULT_KINDS } from '../../../src/simulator/fault-kinds.ts';
 import { FINDING_KINDS, type Findings, isClean } from '../oracle/checker.ts';
+import { UNDECIDABLE } from '../oracle/liveness.ts';
 import type { Ledgers } from '../oracle/ledgers.ts';
 import { countKills, type DoneDisturbance } from './nemesis.ts';
+import type { DecisionCount } from './operators.ts';
 import type { Plan } from './plan.ts';
 import type { Counters } from './simulator-control.ts';
 import {
@@ -21,11 +24,13 @@ export interface Score {
   readonly requests: number;
   readonly effects: number;
   readonly faults: Readonly<Record<string, number>>;
+  readonly faultKinds: { readonly given: number; readonly missing: readonly string[] };
   readonly kills: Readonly<Record<string, number>>;
   readonly disturbances: Readonly<Record<string, number>>;
   readonly unexpectedExits: readonly string[];
   readonly findings: Findings;
-  readonly resolutions: { readonly asked: number; readonly taken: number };
+  /** What operators asked for through the API and by Temporal's update, and what of it was taken. */
+  readonly decisions: Readonly<Record<'api' | 'temporal', DecisionCount>>;
   /** Calls that arrived at Douyin. */
   readonly prepares: number;
   readonly verifies: number;
@@ -41,6 +46,7 @@ export interface Score {
 export function scoreOf(run: {
   plan: Plan;
   ledgers: Ledgers;
+  decisions: Score['decisions'];
   counters: Counters;
   findings: Findings;
   disturbances: readonly DoneDisturbance[];
@@ -59,14 +65,15 @@ export function scoreOf(run: {
     requests: ledgers.client.filter((entry) => entry.kind === 'request').length,
     effects: ledgers.effects.filter((effect) => effect.verified_by === 'api').length,
     faults: counters.faults,
+    faultKinds: {
+      given: FAULT_KINDS.filter((kind) => (counters.faults[kind] ?? 0) > 0).length,
+      missing: FAULT_KINDS.filter((kind) => (counters.faults[kind] ?? 0) === 0),
+    },
     kills: countKills(disturbances),
     disturbances: tally(disturbances.map(({ disturbance }) => disturbance.kind)),
     unexpectedExits: run.unexpectedExits,
     findings: run.findings,
-    resolutions: {
-      asked: ledgers.resolutions.length,
-      taken: ledgers.resolutions.filter(({ isAccepted }) => isAccepted).length,
-    },
+    decisions: run.decisions,
     prepares: counters.calls['prepare'] ?? 0,
     verifies: counters.calls['verify'] ?? 0,
     tokensPrepared: ledgers.truths.length,
@@ -81,6 +88,14 @@ export function scoreOf(run: {
 /** Zero double, lost, contradicting, left unknown; and every recovery that was measured within its bound. */
 export function isPassed(score: Score): boolean {
   return isClean(score.findings) && tooSlow(score.recoveries).length === 0;
+}
+
+/** What `isClean` does not allow, each as a sentence. */
+export function violationsOf(findings: Findings): readonly string[] {
+  if (isClean(findings)) return [];
+  const needless = findings.forOperator.filter((text) => !text.endsWith(UNDECIDABLE));
+  const kinds = FINDING_KINDS.flatMap((kind) => findings[kind].map((text) => `${kind}: ${text}`));
+  return [...kinds, ...needless.map((text) => `forOperator: ${text}`)];
 }
 
 /** The table printed at the end of a run. */
@@ -98,13 +113,23 @@ export function showScore(score: Score): string {
     ['verifications', `${score.verifications} (${list(score.byEnd)})`],
     ['requests of tills', String(score.requests)],
     ['effects at Douyin', String(score.effects)],
-    ['faults', `${sum(score.faults)} of ${Object.keys(score.faults).length} kinds`],
+    [
+      'faults',
+      `${sum(score.faults)} of ${score.faultKinds.given} kinds` +
+        (score.faultKinds.missing.length > 12 ? '' : `, without ${score.faultKinds.missing.join(', ')}`),
+    ],
     ['kills (SIGKILL)', `${sum(score.kills)} (${list(score.kills)})`],
     ['disturbances', list(score.disturbances)],
     ['ended by themselves', String(score.unexpectedExits.length)],
-    ['operators', `${score.resolutions.asked} asked to decide, ${score.resolutions.taken} taken`],
+    [
+      'operators',
+      (['api', 'temporal'] as const)
+        .map((way) => `${way} ${score.decisions[way].asked} asked, ${score.decisions[way].taken} taken`)
+        .join('; '),
+    ],
     ...FINDING_KINDS.map((kind): [string, string] => [kind, String(findings[kind].length)]),
     ['of them for an operator', String(findings.forOperator.length)],
+    ['refused in words, done', String(findings.lies.length)],
     ['credited to the other', String(findings.creditedToTheOther)],
     [
       'prepare : verify',

@@ -1,6 +1,6 @@
 // The whole system under torture: embedded servers with durable data, the simulator, two API processes and two workers, and a
 // proxy on every connection between them. What is broken when is the nemesis's.
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -16,6 +16,7 @@ import { SIMULATOR_DEFAULTS } from '../../../src/simulator/defaults.ts';
 import { LINKS, type Link, type Plan, PROCESS_TARGETS, type ProcessTarget, type Target } from './plan.ts';
 import { EmbeddedServer, SupervisedChild, type Victim } from './processes.ts';
 import { SimulatorControl } from './simulator-control.ts';
+import { TillSecrets } from './till-secrets.ts';
 import { TcpProxy } from './tcp-proxy.ts';
 
 const MAIN = fileURLToPath(new URL('../../../src/main.ts', import.meta.url));
@@ -42,7 +43,7 @@ type ProcessName = ProcessTarget;
 export interface AppCredentials {
   readonly id: number;
   readonly clientKey: string;
-  readonly secret: string;
+  readonly secrets: TillSecrets;
 }
 
 export interface SystemOptions {
@@ -59,8 +60,12 @@ export class System {
   readonly proxies: Readonly<Record<Link, TcpProxy>>;
   readonly simulator: SimulatorControl;
   readonly apps: readonly [AppCredentials, AppCredentials];
+  /** `host:port`, which no proxy stands before. */
+  readonly temporalAddress: string;
   readonly #folder: string;
   readonly #databaseUrl: string;
+  readonly #apiPorts: readonly number[];
+  readonly #secretsKeys: Map<ProcessTarget, readonly string[]>;
   readonly #stops: readonly (() => Promise<unknown>)[];
 
   constructor(parts: {
@@ -68,16 +73,22 @@ export class System {
     proxies: Readonly<Record<Link, TcpProxy>>;
     simulator: SimulatorControl;
     apps: readonly [AppCredentials, AppCredentials];
+    temporalAddress: string;
     folder: string;
     databaseUrl: string;
+    apiPorts: readonly number[];
+    secretsKeys: Map<ProcessTarget, readonly string[]>;
     stops: readonly (() => Promise<unknown>)[];
   }) {
     this.victims = parts.victims;
     this.proxies = parts.proxies;
     this.simulator = parts.simulator;
     this.apps = parts.apps;
+    this.temporalAddress = parts.temporalAddress;
     this.#folder = parts.folder;
     this.#databaseUrl = parts.databaseUrl;
+    this.#apiPorts = parts.apiPorts;
+    this.#secretsKeys = parts.secretsKeys;
     this.#stops = parts.stops;
   }
 
@@ -95,20 +106,90 @@ export class System {
   }
 
   /** Reads the database directly, as the checker does. */
-  async query<Row>(sql: string): Promise<readonly Row[]> {
+  async query<Row>(sql: string, values: readonly unknown[] = []): Promise<readonly Row[]> {
     const client = new pg.Client({ connectionString: this.#databaseUrl, connectionTimeoutMillis: 2000 });
     client.on('error', () => undefined);
     await client.connect();
     try {
-      return (await client.query(sql)).rows as Row[];
+      return (await client.query(sql, [...values])).rows as Row[];
     } finally {
       await client.end();
     }
   }
 
+  /**
+   * Gives an app a second secret through the API, also after a try whose answer was lost.
+   * @returns false if no API could be asked, or none of them did it
+   */
+  async addAppSecret(app: 0 | 1, secret: string): Promise<boolean> {
+    const { id } = this.apps[app];
+    if ((await this.#liveSecretIds(app)).length === 2) return true;
+    return (await this.#administer('POST', `/v1/internal/apps/${id}/secrets`, { secret })) !== null;
+  }
+
+  /** Ends all of an app's secrets but the newest. @returns false as long as that is not done */
+  async endOtherAppSecrets(app: 0 | 1): Promise<boolean> {
+    const { id } = this.apps[app];
+    for (const secretId of (await this.#liveSecretIds(app)).slice(1))
+      await this.#administer('DELETE', `/v1/internal/apps/${id}/secrets/${secretId}`);
+    return (await this.#liveSecretIds(app)).length === 1;
+  }
+
+  /** Newest first. */
+  async #liveSecretIds(app: 0 | 1): Promise<readonly number[]> {
+    const secrets = await this.query<{ id: number }>(
+      'select id::int from app_secrets where app_id = $1 and ended_at is null order by id desc',
+      [this.apps[app].id],
+    );
+    return secrets.map(({ id }) => id);
+  }
+
+  /** A request of an administrator to whichever API answers. @returns null if none did it */
+  async #administer(method: string, path: string, body?: object): Promise<object | null> {
+    for (const port of this.#apiPorts) {
+      const answer = await fetch(`http://127.0.0.1:${port}${path}`, {
+        method,
+        headers: { 'Content-Type': 'application/json', 'X-XTJ-UID': 'torture' },
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+        signal: AbortSignal.timeout(ADMINISTER_TIMEOUT_MS),
+      }).catch(() => null);
+      if (answer?.ok) return (await answer.json()) as object;
+      await answer?.body?.cancel();
+    }
+    return null;
+  }
+
+  /** The key that all processes have, and one that none has yet. */
+  secretsKeys(): { readonly old: string; readonly added: string } {
+    const [old] = this.#secretsKeys.get('api-1') ?? [];
+    if (old === undefined) throw new Error('The processes have no SECRETS_KEY');
+    return { old, added: makeSecretsKey() };
+  }
+
+  /** What SECRETS_KEY lists from the process's next start on. */
+  setSecretsKeys(target: ProcessTarget, keys: readonly string[]): void {
+    this.#secretsKeys.set(target, keys);
+  }
+
+  /** Whether something that is needed is still sealed with this key of SECRETS_KEY. */
+  async isKeyInUse(key: string): Promise<boolean> {
+    const keyId = createHash('sha256').update(Buffer.from(key, 'base64')).digest('hex').slice(0, 8);
+    const sealed = await this.query<{ keyId: string }>(
+      `select split_part(sealed_secret, '.', 2) as "keyId" from app_secrets where ended_at is null
+       union select split_part(sealed_token, '.', 2) from access_tokens`,
+    );
+    return sealed.some((one) => one.keyId === keyId);
+  }
+
   async stop(): Promise<void> {
     for (const stop of this.#stops) await stop();
   }
+}
+
+const ADMINISTER_TIMEOUT_MS = 5000;
+
+function makeSecretsKey(): string {
+  return randomBytes(32).toString('base64');
 }
 
 function clockFile(folder: string, target: ProcessTarget): string {
@@ -170,7 +251,7 @@ async function startParts(options: SystemOptions, stops: (() => Promise<unknown>
   const simulatorProcess = new SupervisedChild({
     name: 'simulator',
     modulePath: SIMULATOR,
-    env: { TORTURE_JOURNAL: join(folder, 'simulator-journal.jsonl'), TORTURE_SEED: seed },
+    env: () => ({ TORTURE_JOURNAL: join(folder, 'simulator-journal.jsonl'), TORTURE_SEED: seed }),
     logPath: join(logs, 'simulator.log'),
     onUnexpectedExit,
   });
@@ -203,7 +284,10 @@ async function startParts(options: SystemOptions, stops: (() => Promise<unknown>
   stops.unshift(() => Promise.all(Object.values(proxies).map((proxy) => proxy.close())));
 
   const databaseUrl = postgres.running.url;
-  const secretsKey = randomBytes(32).toString('base64');
+  const firstKey = makeSecretsKey();
+  const secretsKeys = new Map<ProcessTarget, readonly string[]>(
+    PROCESS_TARGETS.map((target) => [target, [firstKey]]),
+  );
   const envOf = (name: ProcessName): Record<string, string> => {
     const throughProxy = new URL(databaseUrl);
     throughProxy.host = proxies[`${name}:postgres`].address;
@@ -218,7 +302,7 @@ async function startParts(options: SystemOptions, stops: (() => Promise<unknown>
       DOUYIN_CLIENT_SECRET: SIMULATOR_DEFAULTS.clientSecret,
       DOUYIN_ACCOUNT_ID: SIMULATOR_DEFAULTS.accountId,
       SHORT_LINK_HOSTS: proxies['all:short-links'].address,
-      SECRETS_KEY: secretsKey,
+      SECRETS_KEY: (secretsKeys.get(name) ?? []).join(','),
       LOG_LEVEL: 'info',
       LOG_FORMAT: 'json',
       ...SETTINGS,
@@ -240,12 +324,12 @@ async function startParts(options: SystemOptions, stops: (() => Promise<unknown>
       name,
       modulePath: MAIN,
       args: [name.startsWith('worker') ? 'worker' : 'api'],
-      env: {
+      env: () => ({
         ...envOf(name),
         ...env,
         NODE_OPTIONS: `--import ${SKEWED_CLOCK}`,
         TORTURE_CLOCK_FILE: clockFile(folder, name),
-      },
+      }),
       logPath: join(logs, `${name}.log`),
       onUnexpectedExit,
     });
@@ -269,8 +353,11 @@ async function startParts(options: SystemOptions, stops: (() => Promise<unknown>
     proxies,
     simulator: new SimulatorControl(simulatorUrl.origin),
     apps: [await createApp(apiPorts[0], 'a'), await createApp(apiPorts[0], 'b')],
+    temporalAddress: `127.0.0.1:${temporalPort}`,
     folder,
     databaseUrl,
+    apiPorts,
+    secretsKeys,
     stops,
   });
 }
@@ -307,5 +394,9 @@ async function createApp(apiPort: number, name: string): Promise<AppCredentials>
     data?: { app: { id: number; client_key: string }; secret: string };
   };
   if (!body.data) throw new Error(`The gateway made no app: HTTP ${response.status}`);
-  return { id: body.data.app.id, clientKey: body.data.app.client_key, secret: body.data.secret };
+  return {
+    id: body.data.app.id,
+    clientKey: body.data.app.client_key,
+    secrets: new TillSecrets(body.data.secret),
+  };
 }

@@ -134,23 +134,32 @@ const FINAL_PREPARE_CODES = new Set([
   '1212', '1221', '1228', '1241', '1250', '1263', '1265', '3000002', '3100101', '45005117', '2119006', '2119007',
 ]); // prettier-ignore
 
+interface ListedCertificate {
+  readonly encrypted_code?: unknown;
+  readonly status?: unknown;
+}
+
+/** Names under which Douyin lists coupons; which of them are filled is its affair. */
+const CERTIFICATE_LISTS = ['certificates', 'certificates_v2', 'certificates_v_2'] as const;
+
 function readPrepared(
   body: unknown,
   couponIndex: number,
 ): { token: string; encryptedCode: string } | null | 'again' {
   const { data } = body as {
-    data?: {
-      error_code?: unknown;
-      verify_token?: unknown;
-      certificates?: { encrypted_code?: unknown; status?: unknown }[];
-    };
+    data?: { error_code?: unknown; verify_token?: unknown } & Partial<
+      Record<(typeof CERTIFICATE_LISTS)[number], unknown>
+    >;
   };
   if (FINAL_PREPARE_CODES.has(String(data?.error_code))) return null;
-  if (!Array.isArray(data?.certificates)) return 'again';
-  const usable = data.certificates.filter((certificate) => String(certificate.status) === '1');
+  const lists = CERTIFICATE_LISTS.map((name) => data?.[name]).filter((list) => Array.isArray(list));
+  if (lists.length === 0) return 'again';
+  // A coupon may stand in two lists.
+  const listed = new Map((lists.flat() as ListedCertificate[]).map((one) => [one.encrypted_code, one]));
+  const usable = [...listed.values()].filter((certificate) => String(certificate.status) === '1');
   if (usable.length === 0) return null;
   const chosen = usable[Math.min(couponIndex, usable.length - 1)];
-  if (typeof data.verify_token !== 'string' || data.verify_token === '') return 'again';
+  if (typeof data?.verify_token !== 'string' || data.verify_token === '') return 'again';
   if (typeof chosen?.encrypted_code !== 'string' || chosen.encrypted_code === '') return 'again';
   return { token: data.verify_token, encryptedCode: chosen.encrypted_code };
 }
@@ -163,19 +172,21 @@ async function ask(
   path: string,
   body: string,
 ): Promise<Heard> {
-  const { clientKey, secret } = deps.apps[request.app === 0 ? 0 : 1];
-  const signed = await signRequest({
-    clientKey,
-    secret,
-    timestamp: String(Math.floor(Date.now() / 1000)),
-    nonce: createNonce(),
-    method,
-    requestTarget: path,
-    body,
-  });
+  const { clientKey, secrets } = deps.apps[request.app === 0 ? 0 : 1];
   const number = deps.ledger.begin({ ...request, api });
   try {
-    const answer = await send(deps.apiAddresses[api], method, path, body, signed.headers);
+    const answer = await secrets.use(async (secret) => {
+      const signed = await signRequest({
+        clientKey,
+        secret,
+        timestamp: String(Math.floor(Date.now() / 1000)),
+        nonce: createNonce(),
+        method,
+        requestTarget: path,
+        body,
+      });
+      return send(deps.apiAddresses[api], method, path, body, signed.headers);
+    });
     const parsed = parseLosslessly(answer.text) as {
       data?: Record<string, unknown>;
       error?: { code?: string };

@@ -290,6 +290,10 @@ describe('check', () => {
       rows: [failedRow({ error_code: 0 })],
       resolutions: [{ verificationId: 1, verifyStatus: 'failed', askedAtMs: 50_000, answeredAtMs: 50_100, isAccepted: true }],
     })],
+    ['a redemption that Douyin itself called refused', ledgers({
+      rows: [failedRow()],
+      calls: [fault('items-refused-after-effect')],
+    })],
     ['used, cancelled in Douyin’s app, and used again', ledgers({
       effects: [atTill(), atTill({ kind: 'cancelled', at_ms: 600 }), effect()],
     })],
@@ -318,6 +322,10 @@ describe('check', () => {
       truths: [truth(), truth({ verify_token: 'douyin-0' })],
     })],
     ['lost', 'a redemption whose row says failed', ledgers({ rows: [failedRow()] })],
+    ['lost', 'a lie that was believed although there was another send', ledgers({
+      rows: [failedRow({ send_count: 2, open_send_count: 2 })],
+      calls: [fault('items-refused-after-effect')],
+    })],
     ['lost', 'a redemption after an operator’s word', ledgers({
       rows: [failedRow({ error_code: 0 })],
       resolutions: [{ verificationId: 1, verifyStatus: 'failed', askedAtMs: 1000, answeredAtMs: 1100, isAccepted: true }],

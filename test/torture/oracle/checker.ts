@@ -9,7 +9,7 @@ import { operatorsWork, stillOpen, unanswered, UNDECIDABLE, unenriched } from '.
 import { misuses } from './misuse.ts';
 import { reversals } from './monotony.ts';
 import { brokenPromises } from './promises.ts';
-import { contradictions, doubles, losses, matchSuccesses } from './safety.ts';
+import { contradictions, doubles, lies, losses, matchSuccesses } from './safety.ts';
 
 export const FINDING_KINDS = [
   'double',
@@ -42,6 +42,8 @@ export type FindingKind = (typeof FINDING_KINDS)[number];
 export interface Findings extends Readonly<Record<FindingKind, readonly string[]>> {
   /** Of the unknown: those that wait for an operator, with what really became of them. No violation by itself. */
   readonly forOperator: readonly string[];
+  /** Redeemed, and refused in Douyin's own words. No violation: the gateway said what it was told. */
+  readonly lies: readonly string[];
   /** Successes credited with another verification's redemption of the same coupon: Douyin does not tell them apart. */
   readonly creditedToTheOther: number;
 }
@@ -62,6 +64,7 @@ export function check(ledgers: Ledgers): Findings {
     advice: [...wrongAdvice(ledgers, index)],
     misuse: [...misuses(ledgers, index)],
     forOperator: [...operatorsWork(ledgers, index)],
+    lies: [...lies(index, matching)],
     creditedToTheOther: matching.creditedToTheOther,
   };
 }

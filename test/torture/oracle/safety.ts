@@ -102,9 +102,34 @@ function wasTakenInDoubt(earlier: GatewayRow | undefined, later: GatewayRow | un
   );
 }
 
+/** Redeems, and answers with one of its refusals of a first send: nobody who believes its documentation can know. */
+const LIE = 'items-refused-after-effect';
+
+/** Redemptions of which Douyin itself said, to the one send there was, that it refused them. */
+export function* lies(index: LedgerIndex, matching: Matching): Generator<string> {
+  for (const effect of index.uses) {
+    const row = deceived(effect, index, matching);
+    if (row)
+      yield `redemption ${effect.verify_id} of ${name(row)} was refused with ${row.error_code} in words`;
+  }
+}
+
+/** @returns the verification that failed because Douyin said so, though it had redeemed */
+function deceived(effect: Effect, index: LedgerIndex, matching: Matching): GatewayRow | null {
+  const token = effect.verify_token;
+  if (effect.verified_by !== 'api' || token === null || matching.ownerOf.has(effect.verify_id)) return null;
+  const isLie = index.faultedCalls.some(
+    ({ endpoint, fault, facts }) => endpoint === 'verify' && fault === LIE && facts.verify_token === token,
+  );
+  const [row, ...others] = index.rowsByDouyinToken.get(token) ?? [];
+  const isBelieved = row?.verify_status === 'failed' && row.send_count === 1 && row.error_code !== 0;
+  return isLie && others.length === 0 && isBelieved ? row : null;
+}
+
 export function* losses(ledgers: Ledgers, index: LedgerIndex, matching: Matching): Generator<string> {
   for (const effect of index.uses) {
     if (effect.verified_by !== 'api' || matching.ownerOf.has(effect.verify_id)) continue;
+    if (deceived(effect, index, matching)) continue;
     const holders = index.rowsByDouyinToken.get(effect.verify_token ?? '') ?? [];
     const what = `redemption ${effect.verify_id} of token ${effect.verify_token}`;
     if (holders.length === 0) yield `${what} has no record`;
