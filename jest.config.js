@@ -25,6 +25,7 @@ export default {
   globalSetup: '<rootDir>/test/support/global-setup.ts',
   globalTeardown: '<rootDir>/test/support/global-teardown.ts',
   maxWorkers: 2,
+  testSequencer: '<rootDir>/test/support/slow-first.js',
   testTimeout: 90_000,
   projects: [
     project('unit', [

@@ -1,6 +1,8 @@
 // Runs a program as a child process and keeps all it wrote.
 import { spawn } from 'node:child_process';
 
+import { COMPILE_CACHE } from '../support/compile-cache.ts';
+
 export interface ProgramResult {
   readonly exitCode: number | null;
   readonly stdout: string;
@@ -10,7 +12,7 @@ export interface ProgramResult {
 export interface RunOptions {
   readonly stdin?: string;
   readonly cwd?: string;
-  /** Added to a small environment of PATH, HOME and a UTF-8 locale; nothing else is inherited. */
+  /** Added to a small environment of PATH, HOME, a UTF-8 locale and Node's compile cache; nothing else is inherited. */
   readonly env?: Readonly<Record<string, string>>;
   /** Called with each piece of stderr, to act while the program runs. */
   readonly onStderr?: (stop: () => void) => void;
@@ -28,7 +30,7 @@ export function runProgram(
     const { PATH = '', HOME = '/tmp' } = process.env;
     const child = spawn(command, args, {
       cwd: options.cwd,
-      env: { PATH, HOME, LC_ALL: 'C.UTF-8', ...options.env },
+      env: { PATH, HOME, LC_ALL: 'C.UTF-8', ...COMPILE_CACHE, ...options.env },
       timeout: PROGRAM_TIMEOUT_MS,
       killSignal: 'SIGKILL',
     });

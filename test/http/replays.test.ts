@@ -8,6 +8,7 @@ import { once } from 'node:events';
 import http from 'node:http';
 import { fileURLToPath } from 'node:url';
 import { SIMULATOR_DEFAULTS } from '../../src/simulator/defaults.ts';
+import { COMPILE_CACHE } from '../support/compile-cache.ts';
 import { type Harness, startHarness } from '../support/harness.ts';
 import {
   callOpen,
@@ -74,7 +75,7 @@ const urlOf = (position: number) => processes[position % processes.length]?.url 
 async function startApi(): Promise<ApiProcess> {
   const { PATH, HOME } = process.env;
   const child: ChildProcess = fork(MAIN, ['api'], {
-    env: { PATH, HOME, ...harness.env, PORT: '0', METRICS_PORT: '0' },
+    env: { PATH, HOME, ...COMPILE_CACHE, ...harness.env, PORT: '0', METRICS_PORT: '0' },
     execArgv: [],
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   });

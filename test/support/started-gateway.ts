@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { type Demo, demoFile, readDemo } from '../../clients/pos/demo.ts';
 import { findFreePort } from '../../src/embedded/free-port.ts';
 import { findRunningProcess } from '../../src/embedded/running-process.ts';
+import { COMPILE_CACHE } from './compile-cache.ts';
 import { eventually } from './eventually.ts';
 
 const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
@@ -32,7 +33,7 @@ export class GatewayProcess {
   constructor(env: Readonly<Record<string, string>>, launch: readonly string[] = []) {
     const [program = process.execPath, ...args] = [...launch, process.execPath, MAIN, 'start'];
     this.child = spawn(program, args, {
-      env: { ...machineEnvironment(), LOG_FORMAT: 'json', ...env },
+      env: { ...machineEnvironment(), ...COMPILE_CACHE, LOG_FORMAT: 'json', ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     this.child.stdout?.on('data', (chunk: Buffer) => this.#chunks.push(chunk));

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { SIMULATOR_DEFAULTS } from '../../../src/simulator/defaults.ts';
 import { type Simulator, startSimulator } from '../../../src/simulator/simulator.ts';
+import { COMPILE_CACHE } from '../../support/compile-cache.ts';
 import { openTestOrm } from '../../support/test-orm.ts';
 import type { Order, Outcomes } from './till-process.ts';
 
@@ -25,7 +26,7 @@ class TillProcess {
 
   constructor(env: Readonly<Record<string, string>>) {
     this.#child = fork(SCRIPT, {
-      env: { PATH: process.env['PATH'], ...env },
+      env: { PATH: process.env['PATH'], ...COMPILE_CACHE, ...env },
       stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
       execArgv: [],
     });

@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import { openSync, closeSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
+import { COMPILE_CACHE } from '../../support/compile-cache.ts';
 
 /** A server or process that can be brought down and comes back on the same address. */
 export interface Victim {
@@ -91,7 +92,7 @@ export class SupervisedChild implements Victim {
     const { name, modulePath, args = [], env, logPath, onUnexpectedExit } = this.#options;
     const log = openSync(logPath, 'a');
     const child = fork(modulePath, [...args], {
-      env: { ...machineEnvironment(), ...env() },
+      env: { ...machineEnvironment(), ...COMPILE_CACHE, ...env() },
       stdio: ['ignore', log, log, 'ipc'],
       execArgv: [],
       // A group of its own: Ctrl-C reaches the harness alone, which then ends its children.
