@@ -52,7 +52,7 @@ export function createDatabase(orm: MikroORM, options: DatabaseOptions): Databas
   const repositoriesOf = (em: EntityManager): Repositories => ({
     apps: new AppRepository(em),
     auditLog: new AuditLogRepository(em),
-    nonces: new NonceRepository(em),
+    nonces: new NonceRepository(em, now),
     reports: new ReportRepository(em),
     verifications: new VerificationRepository(em, now, policy),
   });

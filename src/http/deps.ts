@@ -1,5 +1,6 @@
 // Everything the HTTP surface is built from. Types only; the parts are joined in src/deps.ts.
 import type { Metrics } from '../observability/metrics.ts';
+import type { Clock } from '../ports/clock.ts';
 import type { AccessTokens, Douyin, ShortLinks } from '../ports/douyin.ts';
 import type { EnrichmentRunner } from '../ports/verification-runner.ts';
 import type { AuthenticateAppDeps } from '../services/authenticate-app.ts';
@@ -10,6 +11,8 @@ import type { VerifyCouponDeps } from '../services/verify-coupon.ts';
 export interface HttpDeps extends VerifyCouponDeps, AuthenticateAppDeps {
   /** For what people read: its pool is not the tills'. */
   readonly officeDb: HttpDeps['db'];
+  /** This process's own time: for rates and for what people read, never for what a signed request may do. */
+  readonly clock: Clock;
   readonly metrics: Metrics;
   readonly douyin: Douyin;
   readonly shortLinks: ShortLinks;

@@ -1,11 +1,11 @@
 // Says which app signed a request, and spends its nonce. What an app may do is asked by the use cases.
-// The app is read on every request, so a changed right or an ended secret holds at once.
+// The app is read on every request, so a changed right or an ended secret holds at once. With it comes the database's
+// time, by which alone the window is judged: processes on hosts whose clocks differ accept the same requests.
 import { AppError } from '../domain/errors.ts';
 import type { VerifierApp } from '../domain/verifier-app.ts';
 import type { NonceClaim } from '../db/repositories/nonce.repository.ts';
 import { CALLER_PATIENCE_MS, type Database } from '../db/unit-of-work.ts';
 import type { Logger } from '../observability/logger.ts';
-import type { Clock } from '../ports/clock.ts';
 import type { SecretBox } from '../ports/secret-box.ts';
 import { generateSecret, MAX_LIVE_SECRETS, openSecret, sealSecret } from './app-secret.ts';
 import {
@@ -18,13 +18,12 @@ import {
   stringToSign,
 } from './request-signature.ts';
 
-/** Kept past the window, for the database's clock may be ahead of this process's. */
+/** A nonce is kept past the window: between the look at the time and the claim of the nonce some of it passes. */
 const NONCE_GRACE_MS = 60_000;
 
 export interface AuthenticateAppDeps {
   readonly db: Database;
   readonly secretBox: SecretBox;
-  readonly clock: Clock;
   readonly logger: Logger;
   /** In development a failed signature is answered with the text the server signed. */
   readonly environment: 'production' | 'development' | 'test';
@@ -60,13 +59,15 @@ export class AppAuthenticator {
    *   `gateway.database_unavailable`
    */
   async authenticate(request: SignedRequest): Promise<AuthenticatedApp> {
-    const timestamp = requireTimestampInWindow(request.timestamp, this.#deps.clock.now());
-    if (!isNonce(request.nonce)) throw new AppError('auth.bad_nonce');
-
-    const found = await this.#deps.db.run(
+    const timestamp = readTimestamp(request.timestamp);
+    if (!timestamp) throw new AppError('auth.bad_timestamp');
+    const { asOf, found } = await this.#deps.db.run(
       ({ apps }) => apps.findAppWithSecrets(request.clientKey),
       CALLER_PATIENCE_MS,
     );
+    requireInWindow(timestamp, asOf);
+    if (!isNonce(request.nonce)) throw new AppError('auth.bad_nonce');
+
     const signedText = stringToSign(request);
     let app: VerifierApp | null = null;
     for (let position = 0; position < MAX_LIVE_SECRETS; position += 1) {
@@ -106,15 +107,11 @@ export class AppAuthenticator {
   }
 }
 
-function requireTimestampInWindow(text: string, now: Date): Date {
-  const timestamp = readTimestamp(text);
-  if (!timestamp) throw new AppError('auth.bad_timestamp');
+function requireInWindow(timestamp: Date, now: Date): void {
   const skewMs = timestamp.getTime() - now.getTime();
-  if (Math.abs(skewMs) > SIGNATURE_WINDOW_MS) {
-    throw new AppError('auth.timestamp_out_of_window', {
-      // Positive when the caller's clock is ahead.
-      data: { server_time: now.toISOString(), skew_seconds: Math.round(skewMs / 1000) },
-    });
-  }
-  return timestamp;
+  if (Math.abs(skewMs) <= SIGNATURE_WINDOW_MS) return;
+  throw new AppError('auth.timestamp_out_of_window', {
+    // Positive when the caller's clock is ahead.
+    data: { server_time: now.toISOString(), skew_seconds: Math.round(skewMs / 1000) },
+  });
 }

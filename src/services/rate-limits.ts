@@ -4,6 +4,7 @@ import { LRUCache } from 'lru-cache';
 import type { VerifyMode } from '../domain/coupon.ts';
 import { AppError } from '../domain/errors.ts';
 import type { Clock } from '../ports/clock.ts';
+import { withinTime } from '../timing/within-time.ts';
 
 const MAX_COUNTED = 10_000;
 
@@ -102,24 +103,42 @@ export interface CodeTrial {
   readonly code: string;
 }
 
+/** A code under trial is waited for no longer than this; Douyin usually answers in a fraction of it. */
+const PLACE_WAIT_MS = 2000;
+
+/** What is under way for one app and store. */
+interface Trials {
+  /** How many requests try each code. */
+  readonly requests: Map<string, number>;
+  readonly onEnd: Set<() => void>;
+}
+
 /**
  * Stops whoever tries plain codes out: an app that brings, at one store, many different codes that Douyin does not know.
  * The app's other stores go on. What a request says of its device does not matter, for it can say anything. Short links
  * and encrypted codes cannot be guessed and always pass.
+ *
+ * Many at the same moment bring no more than one after the other: as many codes are under trial as could still be
+ * unknown, the others wait for one of them to end.
  */
 export class CodeGuessingGuard {
   readonly #clock: Clock;
+  readonly #placeWaitMs: number;
   readonly #unknown = new LRUCache<string, UnknownCodes>({ max: MAX_COUNTED });
+  readonly #trials = new Map<string, Trials>();
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, placeWaitMs = PLACE_WAIT_MS) {
     this.#clock = clock;
+    this.#placeWaitMs = placeWaitMs;
   }
 
   /**
    * Does `work` unless its caller is stopped. Its result counts if `isFreshlyUnknown` says that Douyin was asked now and
    * did not know the code: a stored verdict told again is no new guess.
-   * @param isStored asked of a stopped caller alone: whether `work` would only tell what is stored, which it always may
-   * @throws AppError `rate.too_many_unknown_codes`, and what `work` throws
+   * @param isStored asked of a caller alone who is stopped, or would have to wait: whether `work` would only tell what is
+   *   stored, which it always may
+   * @throws AppError `rate.too_many_unknown_codes`, `gateway.busy` if as many other codes as may be are under trial, and
+   *   what `work` throws
    */
   async watch<T>(
     trial: CodeTrial,
@@ -129,15 +148,71 @@ export class CodeGuessingGuard {
   ): Promise<T> {
     if (trial.mode !== 'code') return work();
     const key = `${trial.appId}/${trial.poiId}`;
+    if (!this.#begin(key, trial.code)) {
+      if (await isStored()) return work();
+      const giveUpAt = performance.now() + this.#placeWaitMs;
+      while (!this.#begin(key, trial.code)) await this.#untilOneEnds(key, giveUpAt - performance.now());
+    }
+    try {
+      const result = await work();
+      if (isFreshlyUnknown(result)) this.#count(key, trial.code);
+      return result;
+    } finally {
+      this.#end(key, trial.code);
+    }
+  }
+
+  /**
+   * Takes a place among the trials; requests with the same code share one.
+   * @returns false if the caller is stopped, or all places are taken
+   */
+  #begin(key: string, code: string): boolean {
+    const { codes } = this.#current(key, this.#clock.now().getTime());
+    const trials = this.#trials.get(key);
+    const undecided = [...(trials?.requests.keys() ?? [])].filter(
+      (each) => each !== code && !codes.has(each),
+    );
+    if (codes.size >= UNKNOWN_CODES.limit) return false;
+    if (!codes.has(code) && codes.size + undecided.length >= UNKNOWN_CODES.limit) return false;
+    const { requests } = trials ?? this.#open(key);
+    requests.set(code, (requests.get(code) ?? 0) + 1);
+    return true;
+  }
+
+  #open(key: string): Trials {
+    const trials: Trials = { requests: new Map(), onEnd: new Set() };
+    this.#trials.set(key, trials);
+    return trials;
+  }
+
+  #end(key: string, code: string): void {
+    const trials = this.#trials.get(key);
+    if (!trials) return;
+    const left = (trials.requests.get(code) ?? 1) - 1;
+    if (left > 0) trials.requests.set(code, left);
+    else trials.requests.delete(code);
+    if (trials.requests.size === 0) this.#trials.delete(key);
+    for (const wake of trials.onEnd) wake();
+  }
+
+  /** @throws AppError `rate.too_many_unknown_codes` for a stopped caller, `gateway.busy` if none ends in time */
+  async #untilOneEnds(key: string, waitMs: number): Promise<void> {
     const retryAfterSeconds = this.#stoppedForSeconds(key);
-    if (retryAfterSeconds !== null && !(await isStored())) {
+    if (retryAfterSeconds !== null) {
       throw new AppError('rate.too_many_unknown_codes', {
         data: { retry_after_seconds: retryAfterSeconds },
       });
     }
-    const result = await work();
-    if (isFreshlyUnknown(result)) this.#count(key, trial.code);
-    return result;
+    const trials = this.#trials.get(key);
+    // All have ended in between: there is room.
+    if (!trials) return;
+    const ended = Promise.withResolvers<void>();
+    trials.onEnd.add(ended.resolve);
+    try {
+      await withinTime(Math.max(0, waitMs), ended.promise, () => new AppError('gateway.busy'));
+    } finally {
+      trials.onEnd.delete(ended.resolve);
+    }
   }
 
   /** @returns null unless the key is stopped */
@@ -150,8 +225,7 @@ export class CodeGuessingGuard {
 
   #count(key: string, code: string): void {
     const current = this.#current(key, this.#clock.now().getTime());
-    // Enough is enough: requests under way when the last place was taken do not make it grow.
-    if (current.codes.size < UNKNOWN_CODES.limit) current.codes.add(code);
+    current.codes.add(code);
     this.#unknown.set(key, current);
   }
 

@@ -177,7 +177,7 @@ export async function openBench(): Promise<Bench> {
           roundKey: randomUUID(),
           ...request,
         } as NewVerification,
-        { clientKey: 'till', nonce: randomUUID(), expiresAt: clock.now() },
+        { clientKey: 'till', nonce: randomUUID(), expiresAt: new Date(clock.now().getTime() + 300_000) },
       ),
     );
     if (accepted.kind !== 'accepted') throw new Error(`The request was not accepted: ${accepted.kind}`);

@@ -1,6 +1,9 @@
 import { TEST_POLICY } from '../support/policy.ts';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { sql } from 'kysely';
+import { queryRows } from '../../src/db/rows.ts';
 import { createDatabase, type Database } from '../../src/db/unit-of-work.ts';
+import { eventually } from '../support/eventually.ts';
 import { openTestOrm } from '../support/test-orm.ts';
 
 let opened: Awaited<ReturnType<typeof openTestOrm>>;
@@ -81,5 +84,38 @@ describe('AppRepository.endSecret', () => {
       [first, now],
     ]);
     expect(await db.run(({ apps }) => apps.countLiveSecrets(id))).toBe(1);
+  });
+});
+
+describe('AppRepository.findAppForUpdate', () => {
+  it('keeps others from changing the app, and lets verifications refer to it', async () => {
+    const appId = await createApp();
+    const found = Promise.withResolvers<void>();
+    const goOn = Promise.withResolvers<void>();
+    const changing = db.transaction(async ({ apps }) => {
+      await apps.findAppForUpdate(appId);
+      found.resolve();
+      await goOn.promise;
+    });
+    try {
+      await found.promise;
+      await db.run(({ apps }) => apps.insertSecret(appId, 'sealed'), 5000);
+      const change = db.transaction(({ apps }) => apps.findAppForUpdate(appId));
+      await eventually(
+        async () =>
+          (
+            await queryRows(
+              opened.orm.em.fork(),
+              sql`select 1 from pg_stat_activity where wait_event_type = 'Lock'
+                and datname = current_database() and query like '%for no key update%'`,
+            )
+          ).length > 0,
+      );
+      goOn.resolve();
+      expect((await change)?.id).toBe(appId);
+    } finally {
+      goOn.resolve();
+      await changing;
+    }
   });
 });

@@ -51,6 +51,14 @@ describe('a nonce', () => {
       nonces.claim({ clientKey: 'ck', nonce, expiresAt: new Date(Date.now() + inSeconds * 1000) }),
     );
 
+  it('is claimed no more when its own window is over, also after it was swept', async () => {
+    await keep(-120);
+    expect(await claim('-120', -120)).toBe(false);
+    await keep();
+    expect(await claim('swept', -1)).toBe(false);
+    expect(await left()).toEqual([]);
+  });
+
   it('is spent once inside its window, and is free again after it', async () => {
     await keep(-2, 30);
     expect(await claim('30', 300)).toBe(false);

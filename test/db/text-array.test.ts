@@ -34,7 +34,7 @@ describe('an app’s stores', () => {
       const inserted = await db.run(({ apps }) => apps.insertApp(newApp(code, texts)));
       expect(inserted.poiIds).toEqual(texts);
       const authenticated = await db.run(({ apps }) => apps.findAppWithSecrets(`ck_${code}`));
-      expect(authenticated?.app.poiIds).toEqual(texts);
+      expect(authenticated.found?.app.poiIds).toEqual(texts);
     },
   );
 

@@ -56,7 +56,11 @@ async function ask(
     },
     {
       app: bench.app,
-      nonce: { clientKey: 'till', nonce: randomUUID(), expiresAt: bench.clock.now() },
+      nonce: {
+        clientKey: 'till',
+        nonce: randomUUID(),
+        expiresAt: new Date(bench.clock.now().getTime() + 300_000),
+      },
       requestId: 'test',
       verifyToken: null,
       mode: 'code',

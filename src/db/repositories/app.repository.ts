@@ -29,22 +29,25 @@ export class AppRepository {
     this.#em = em;
   }
 
-  /** The app with its live sealed secrets, in one statement; null for an unknown key. */
-  async findAppWithSecrets(
-    clientKey: string,
-  ): Promise<{ readonly app: VerifierApp; readonly sealedSecrets: readonly string[] } | null> {
+  /** The app with its live sealed secrets, null for an unknown key, and the database's time; in one statement. */
+  async findAppWithSecrets(clientKey: string): Promise<{
+    readonly asOf: Date;
+    readonly found: { readonly app: VerifierApp; readonly sealedSecrets: readonly string[] } | null;
+  }> {
     const rows = await queryRows(
       this.#em,
       sql`
-        select apps.*, array(
+        select now() as as_of, apps.*, array(
           select sealed_secret from app_secrets where app_id = apps.id and ended_at is null order by id desc
         ) as sealed_secrets
-        from apps where client_key = ${clientKey}`,
+        from (select 1) as one left join apps on client_key = ${clientKey}`,
     );
-    const row = rows[0];
-    if (!row) return null;
-    const { sealed_secrets: sealedSecrets, ...columns } = row;
-    return { app: this.#em.map(AppEntity, columns) as VerifierApp, sealedSecrets: sealedSecrets as string[] };
+    const { as_of: asOf, sealed_secrets: sealedSecrets, ...columns } = rows[0] ?? {};
+    const found =
+      columns['id'] === null
+        ? null
+        : { app: this.#em.map(AppEntity, columns) as VerifierApp, sealedSecrets: sealedSecrets as string[] };
+    return { asOf: new Date(asOf as Date | string), found };
   }
 
   async findAppById(id: number): Promise<VerifierApp | null> {
@@ -96,9 +99,9 @@ export class AppRepository {
     return Number(await this.#em.insert(AppSecretEntity, { appId, sealedSecret, createdAt: new Date() }));
   }
 
-  /** The app, kept from being changed by others until the transaction ends. */
+  /** The app, kept from being changed by others until the transaction ends. Rows that refer to it can still be made. */
   async findAppForUpdate(id: number): Promise<VerifierApp | null> {
-    const rows = await queryRows(this.#em, sql`select * from apps where id = ${id} for update`);
+    const rows = await queryRows(this.#em, sql`select * from apps where id = ${id} for no key update`);
     // A copy: the entity itself changes with the update that follows.
     return rows[0] ? ({ ...this.#em.map(AppEntity, rows[0]) } as VerifierApp) : null;
   }

@@ -123,7 +123,7 @@ export class VerificationRepository {
       mode: input.mode,
     };
     const rows = await this.#rows(sql`
-      with fresh_nonce as (${claimNonce(nonce)}),
+      with fresh_nonce as (${claimNonce(nonce, this.#now)}),
       accepted as (
         insert into verifications
           (app_id, app_name, app_code, poi_id, mode, request_value, verify_token, operator_id, device_id, note,

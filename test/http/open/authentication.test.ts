@@ -162,6 +162,23 @@ describe('the open surface', () => {
       },
     );
 
+    it.each([-6, 6])('is judged alike by processes whose clocks are %i min off', async (minutes) => {
+      const clock = { now: () => new Date(Date.now() + minutes * 60_000) };
+      const elsewhere = await serveHttp(harness, { clock });
+      try {
+        const signed = { ...LOOK_UP, nonce: randomBytes(12).toString('hex'), timestamp: secondsFromNow(0) };
+        expect((await callOpen(elsewhere.url, app, signed)).status).toBe(PASSED);
+        expect(errorOf(await callOpen(server.url, app, signed)).code).toBe('auth.nonce_reused');
+        // Inside the window by that process's clock alone: a nonce of this time is kept no more.
+        const timestamp = secondsFromNow(minutes * 60 + 20);
+        expect(errorOf(await callOpen(elsewhere.url, app, { ...LOOK_UP, timestamp })).code).toBe(
+          'auth.timestamp_out_of_window',
+        );
+      } finally {
+        await elsewhere.close();
+      }
+    });
+
     it('does not spend a nonce for a request with a wrong signature', async () => {
       const nonce = randomBytes(12).toString('hex');
       const wrong = await callOpen(server.url, { ...app, secret: 'x'.repeat(32) }, { ...LOOK_UP, nonce });

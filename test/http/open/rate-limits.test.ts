@@ -19,26 +19,23 @@ beforeAll(async () => {
 }, 90_000);
 afterAll(() => harness.close());
 
-/** A gateway whose time the test turns; a signed request's own time must follow. */
-async function serveWithClock(
-  limit: number,
-): Promise<{ server: HttpGateway; turn: (ms: number) => void; seconds: () => string }> {
+/** A gateway whose time the test turns; what signed requests are judged by is the database's. */
+async function serveWithClock(limit: number): Promise<{ server: HttpGateway; turn: (ms: number) => void }> {
   let nowMs = Date.now();
   const clock = { now: () => new Date(nowMs) };
   const appRateLimiter = new AppRateLimiter(clock, { limit, windowMs: 10_000 });
   return {
     server: await serveHttp(harness, { clock, appRateLimiter }),
     turn: (ms) => void (nowMs += ms),
-    seconds: () => String(Math.floor(nowMs / 1000)),
   };
 }
 
 describe('the rate of an app', () => {
   it('is limited per app, says how much is left, and opens again', async () => {
-    const { server, turn, seconds } = await serveWithClock(3);
+    const { server, turn } = await serveWithClock(3);
     try {
       const [app, other] = [await createClientApp(server.url), await createClientApp(server.url)];
-      const ask = (who: typeof app) => callOpen(server.url, who, { ...LOOK_UP, timestamp: seconds() });
+      const ask = (who: typeof app) => callOpen(server.url, who, LOOK_UP);
       const remaining: unknown[] = [];
       for (let count = 0; count < 3; count += 1) {
         const reply = await ask(app);
@@ -214,15 +211,29 @@ describe('trying codes out', () => {
     }
   }, 60_000);
 
+  it('lets through no more when all come at the same moment', async () => {
+    const { server, verify } = await serve();
+    try {
+      const replies = await Promise.all(
+        Array.from({ length: 2 * LIMIT }, (_, count) => verify({ code: unknownCode(800 + count) })),
+      );
+      expect(replies.filter((reply) => reply.status === 200)).toHaveLength(LIMIT);
+      for (const reply of replies.filter(({ status }) => status !== 200)) {
+        expect(errorOf(reply)).toMatchObject(STOPPED);
+      }
+    } finally {
+      await server.close();
+    }
+  }, 60_000);
+
   it('is no longer stopped when the time is over', async () => {
-    const { server, turn, seconds } = await serveWithClock(1000);
+    const { server, turn } = await serveWithClock(1000);
     try {
       const app = await createClientApp(server.url);
       const prepare = (code: string | undefined) =>
         callOpen(server.url, app, {
           method: 'POST',
           target: PREPARE,
-          timestamp: seconds(),
           body: JSON.stringify({ poi_id: store, code }),
         });
       for (let count = 0; count < LIMIT; count += 1) await prepare(unknownCode(700 + count));
