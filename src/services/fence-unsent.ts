@@ -1,8 +1,9 @@
-// For a request that was refused because the database fell silent: its row may have been stored all the same, and must
-// then never be sent, for the caller was told that nothing was done. If this process ends before, the row's age does it:
-// no first verify is counted later than `firstSendWithinMs` after its round began.
+// For a request that was refused because the database fell silent: its row may have been stored all the same, or an
+// earlier request with its token may rest unsent, and must then never be sent, for the caller was told that nothing is
+// done. If this process ends before, the row's age does it: no first verify is counted later than `firstSendWithinMs`
+// after its round began.
 import { setTimeout as delay } from 'node:timers/promises';
-import type { SettlementPolicy } from '../domain/verification.ts';
+import type { SettlementPolicy, Verification } from '../domain/verification.ts';
 import { CALLER_PATIENCE_MS, type Database } from '../db/unit-of-work.ts';
 import type { Logger } from '../observability/logger.ts';
 
@@ -17,15 +18,21 @@ export interface FenceUnsentDeps {
   readonly logger: Logger;
 }
 
+export interface RefusedRequest {
+  readonly appId: number;
+  readonly verifyToken: string;
+  /** As it was given to the statement that may have begun a round; null where none was begun. */
+  readonly roundKey: string | null;
+  /** When the request came, by the monotonic clock (`performance.now()`, milliseconds). */
+  readonly cameAt: number;
+}
+
 /**
- * Closes the round that may have been stored, as soon as the database shows it. Never rejects. A round that is not there
- * may still be on its way, so it is looked for until nobody could send it any more.
- * @param round.roundKey as it was given to the statement: a round that somebody else began is not this one
+ * Closes the round that may have been stored, and one that the token was in before, as soon as the database shows it.
+ * Never rejects. A round that is not there may still be on its way, so it is looked for until nobody could send it any
+ * more. A round that somebody has begun since is left alone.
  */
-export async function fenceUnsent(
-  deps: FenceUnsentDeps,
-  round: { readonly appId: number; readonly verifyToken: string; readonly roundKey: string },
-): Promise<void> {
+export async function fenceUnsent(deps: FenceUnsentDeps, request: RefusedRequest): Promise<void> {
   const giveUpAt = performance.now() + deps.policy.firstSendWithinMs + STATEMENT_OUTLIVES_MS;
   for (
     let pauseMs = FIRST_PAUSE_MS;
@@ -34,19 +41,32 @@ export async function fenceUnsent(
   ) {
     await delay(pauseMs, undefined, { ref: false });
     try {
-      const isSeen = await deps.db.run(async ({ verifications }) => {
-        const stored = await verifications.findByToken(round.appId, round.verifyToken);
-        if (stored?.roundKey !== round.roundKey) return false;
-        await verifications.endNotAttempted(stored, {
-          reason: 'gateway.database_unavailable',
-          douyin: null,
-          relatedVerificationId: null,
-        });
-        return true;
+      const isDone = await deps.db.run(async ({ verifications }) => {
+        const sinceRequestMs = performance.now() - request.cameAt;
+        const stored = await verifications.findByToken(request.appId, request.verifyToken);
+        const isOwn = stored !== null && stored.roundKey === request.roundKey;
+        const isEarlier = stored !== null && wasOpenBefore(stored, sinceRequestMs);
+        if (stored !== null && (isOwn || isEarlier)) {
+          await verifications.endNotAttempted(stored, {
+            reason: 'gateway.database_unavailable',
+            douyin: null,
+            relatedVerificationId: null,
+          });
+        }
+        // Where the token had an open round nothing else can have been begun.
+        return isOwn || isEarlier || request.roundKey === null;
       }, CALLER_PATIENCE_MS);
-      if (isSeen) return;
+      if (isDone) return;
     } catch (err) {
       deps.logger.warn({ err }, 'the database is away; a refused request waits to be closed');
     }
   }
+}
+
+/** Whether a round that is open now was open when the request came: one age by the database's clock, one by this process's. */
+function wasOpenBefore(
+  { step, asOf, roundStartedAt }: Pick<Verification, 'step' | 'asOf' | 'roundStartedAt'>,
+  sinceRequestMs: number,
+): boolean {
+  return step !== 'not_attempted' && asOf.getTime() - roundStartedAt.getTime() > sinceRequestMs;
 }

@@ -22,7 +22,7 @@ import {
 import type { VerdictBoard } from '../ports/verdict-board.ts';
 import type { VerificationRunner } from '../ports/verification-runner.ts';
 import type { Logger } from '../observability/logger.ts';
-import { fenceUnsent } from './fence-unsent.ts';
+import { fenceUnsent, type RefusedRequest } from './fence-unsent.ts';
 import { answerCaller } from './answer-caller.ts';
 import { closeIfTooLate } from './find-verification.ts';
 
@@ -49,6 +49,8 @@ export interface VerifyCouponInput extends VerificationRequest {
   readonly note: string;
 }
 
+type TokenRequest = Omit<RefusedRequest, 'roundKey'>;
+
 /** The engine has this long to take a verification; longer than its hiccups, shorter than a cashier's patience. */
 const START_TIMEOUT_MS = 2500;
 /** While this process runs the verification its verdict arrives by itself; the row is only looked at in between. */
@@ -71,7 +73,8 @@ export async function verifyCoupon(deps: VerifyCouponDeps, input: VerifyCouponIn
   const deadline = performance.now() + deps.budgetMs;
   if (!isPoiAllowed(input.app, input.poiId)) throw new AppError('app.poi_not_allowed');
   const verifyToken = input.verifyToken ?? randomUUID();
-  const accepted = await openRound(deps, input.app.id, verifyToken, (verifications, roundKey) =>
+  const request = { appId: input.app.id, verifyToken, cameAt: deadline - deps.budgetMs };
+  const accepted = await openRound(deps, request, (verifications, roundKey) =>
     verifications.accept(
       {
         appId: input.app.id,
@@ -96,15 +99,14 @@ export async function verifyCoupon(deps: VerifyCouponDeps, input: VerifyCouponIn
     case 'accepted':
       return answerCaller(deps, await run(deps, accepted.verification, deadline));
     case 'exists':
-      return answerCaller(deps, await repeat(deps, input, verifyToken, deadline));
+      return answerCaller(deps, await repeat(deps, input, request, deadline));
   }
 }
 
 /** Stores the beginning of a round; one that may have been stored although the database did not say so is fenced off. */
 async function openRound<T>(
   deps: VerifyCouponDeps,
-  appId: number,
-  verifyToken: string,
+  request: TokenRequest,
   store: (verifications: Repositories['verifications'], roundKey: string) => Promise<T>,
 ): Promise<T> {
   const roundKey = randomUUID();
@@ -114,8 +116,7 @@ async function openRound<T>(
       CALLER_PATIENCE_MS,
     );
   } catch (err) {
-    if (err instanceof DatabaseAwayError && err.mayHaveRun)
-      void fenceUnsent(deps, { appId, verifyToken, roundKey });
+    if (err instanceof DatabaseAwayError && err.mayHaveRun) void fenceUnsent(deps, { ...request, roundKey });
     throw err;
   }
 }
@@ -124,23 +125,10 @@ async function openRound<T>(
 async function repeat(
   deps: VerifyCouponDeps,
   input: VerifyCouponInput,
-  verifyToken: string,
+  request: TokenRequest,
   deadline: number,
 ): Promise<Verification> {
-  const stored = await deps.db.run(
-    (repositories) => repositories.verifications.findByToken(input.app.id, verifyToken),
-    CALLER_PATIENCE_MS,
-  );
-  if (!stored) throw new Error('A verification that exists was not found');
-  return answerStored(deps, input, await closeIfTooLate(deps, stored), deadline);
-}
-
-async function answerStored(
-  deps: VerifyCouponDeps,
-  input: VerifyCouponInput,
-  stored: Verification,
-  deadline: number,
-): Promise<Verification> {
+  const stored = await readStored(deps, request);
   switch (answerRepeat(stored, input)) {
     case 'other_request':
       throw new AppError('verification.token_reused');
@@ -149,13 +137,33 @@ async function answerStored(
     case 'wait':
       return waitOrStart(deps, stored, deadline);
     case 'try_again': {
-      const { mode, verifyToken } = stored;
-      const reopened = await openRound(deps, input.app.id, verifyToken, (verifications, roundKey) =>
+      const { mode } = stored;
+      const reopened = await openRound(deps, request, (verifications, roundKey) =>
         verifications.reopen(stored, { mode, requestId: input.requestId, roundKey }),
       );
-      // Another request with the same token opened it first: wait for that one.
-      return reopened ? run(deps, reopened, deadline) : waitForVerdict(deps, stored, deadline, FIRST_POLL_MS);
+      if (reopened) return run(deps, reopened, deadline);
+      // Another request with the same token opened it first: that round is waited for, and never told is how this one ended.
+      const opened = await readStored(deps, request);
+      return isAnswerable(opened) ? opened : waitForVerdict(deps, opened, deadline, FIRST_POLL_MS);
     }
+  }
+}
+
+/**
+ * The row that the token is known to name. Whoever is told that it cannot be read is told that nothing is sent: so what
+ * the token was in before and rests unsent is closed.
+ */
+async function readStored(deps: VerifyCouponDeps, request: TokenRequest): Promise<Verification> {
+  try {
+    const stored = await deps.db.run(
+      ({ verifications }) => verifications.findByToken(request.appId, request.verifyToken),
+      CALLER_PATIENCE_MS,
+    );
+    if (!stored) throw new Error('A verification that exists was not found');
+    return await closeIfTooLate(deps, stored);
+  } catch (err) {
+    if (err instanceof DatabaseAwayError) void fenceUnsent(deps, { ...request, roundKey: null });
+    throw err;
   }
 }
 
@@ -209,7 +217,7 @@ async function run(
         { err: start.cause, verificationId: verification.id, start: start.kind },
         'the workflow engine did not take a verification',
       );
-      const closed = await closeUnsent(deps, verification);
+      const closed = await closeUnsent(deps, verification, deadline);
       if (closed) return closed;
     }
     const isRunHere = start.kind === 'started' && start.here;
@@ -229,7 +237,11 @@ async function run(
  * Fences off a start that failed or may still arrive: a closed row is never sent. @returns null if something was sent
  * already, or if the database cannot say so
  */
-async function closeUnsent(deps: VerifyCouponDeps, verification: Verification): Promise<Verification | null> {
+async function closeUnsent(
+  deps: VerifyCouponDeps,
+  verification: Verification,
+  deadline: number,
+): Promise<Verification | null> {
   try {
     return await deps.db.run(
       (repositories) =>
@@ -238,7 +250,7 @@ async function closeUnsent(deps: VerifyCouponDeps, verification: Verification): 
           douyin: null,
           relatedVerificationId: null,
         }),
-      CALLER_PATIENCE_MS,
+      Math.min(CALLER_PATIENCE_MS, Math.max(LAST_READ_MS, deadline - performance.now())),
     );
   } catch (err) {
     deps.logger.error({ err, verificationId: verification.id }, 'an unsent verification could not be closed');

@@ -560,6 +560,28 @@ describe('sweepStranded', () => {
     }
   });
 
+  it('goes on with all the rest when something cannot be taken up, and fails then', async () => {
+    const { key } = await unknown('cut-before-effect');
+    const unsent = await bench.prepared({ requestValue: bench.state.createOrder().coupons[0]!.code });
+    const redeemed = await bench.prepared({ requestValue: bench.state.createOrder().coupons[0]!.code });
+    await runner.activities.verifyCoupon(redeemed);
+    await bench.query(
+      `insert into request_nonces (client_key, nonce, expires_at) values ('swept', 'swept', '2020-01-01')`,
+    );
+    bench.clock.advance(IDLE_MS);
+    const enriched: number[] = [];
+    runner.deps.runner.start = () => Promise.resolve({ kind: 'refused', cause: new Error('poison') });
+    runner.deps.enrichmentRunner.ensureRunning = ({ verificationId }) => {
+      enriched.push(verificationId);
+      return Promise.resolve(true);
+    };
+    await expect(runner.activities.sweepStranded()).rejects.toThrow();
+    expect(await bench.row(key)).toMatchObject({ verifyStatus: 'processing' });
+    expect(await bench.row(unsent)).toMatchObject({ step: 'not_attempted' });
+    expect(enriched).toContain(redeemed.verificationId);
+    expect(await bench.query(`select 1 from request_nonces where client_key = 'swept'`)).toEqual([]);
+  });
+
   it('never starts what was never sent: its till was told so, or has gone', async () => {
     const order = bench.state.createOrder();
     const key = await bench.prepared({ requestValue: order.coupons[0]!.code });

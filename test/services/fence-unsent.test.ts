@@ -22,7 +22,8 @@ async function storedRound() {
     verifyToken: randomUUID(),
     roundKey: randomUUID(),
   };
-  return { key: await bench.accept(named), round: { appId: bench.app.id, ...named } };
+  const cameAt = performance.now();
+  return { key: await bench.accept(named), round: { appId: bench.app.id, cameAt, ...named } };
 }
 
 /** A database that shows the same at every look, after each of which the process stands still. */
@@ -40,7 +41,7 @@ async function fenceAt(stored: { readonly roundKey: string } | null, standsStill
   const db = { run: (work: (repositories: unknown) => Promise<unknown>) => work({ verifications }) };
   await fenceUnsent(
     { db: db as unknown as Database, policy: TEST_POLICY, logger: bench.runner.deps.logger },
-    { appId: 1, verifyToken: 'token', roundKey: 'ours' },
+    { appId: 1, verifyToken: 'token', roundKey: 'ours', cameAt: performance.now() },
   );
   return { looks, closed };
 }
@@ -71,6 +72,33 @@ describe('fenceUnsent', () => {
     );
     await fenceUnsent(bench.runner.deps, round);
     expect(await bench.row(key)).toMatchObject({ step: 'sent', verifyStatus: 'processing' });
+  });
+
+  describe('of a repeat that was refused', () => {
+    /** A round that began so long before the repeat that no reading of two clocks takes it for a later one. */
+    async function earlierRound() {
+      const { key, round } = await storedRound();
+      bench.clock.advance(TEST_POLICY.firstSendWithinMs - 1000);
+      return { key, repeat: { ...round, cameAt: performance.now() } };
+    }
+
+    it.each([
+      ['that began no round', null],
+      ['whose own round is not known to be stored', randomUUID()],
+    ])('%s: closes the round that its token was in', async (_what, roundKey) => {
+      const { key, repeat } = await earlierRound();
+      await fenceUnsent(bench.runner.deps, { ...repeat, roundKey });
+      expect(await bench.row(key)).toMatchObject({
+        step: 'not_attempted',
+        reason: 'gateway.database_unavailable',
+      });
+    });
+
+    it('leaves alone a round that was begun since', async () => {
+      const { key, round } = await storedRound();
+      await fenceUnsent(bench.runner.deps, { ...round, roundKey: null });
+      expect(await bench.row(key)).toMatchObject({ step: 'accepted', verifyStatus: 'processing' });
+    });
   });
 
   it('leaves alone a round that somebody else began with the token, and goes on looking for its own', async () => {

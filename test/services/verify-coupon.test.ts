@@ -4,7 +4,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/glob
 import { DatabaseAwayError, type Database } from '../../src/db/unit-of-work.ts';
 import type { Verification } from '../../src/domain/verification.ts';
 import { resolveVerification } from '../../src/services/resolve-verification.ts';
-import { verifyCoupon } from '../../src/services/verify-coupon.ts';
+import { verifyCoupon, type VerifyCouponInput } from '../../src/services/verify-coupon.ts';
 import type { VerificationKey } from '../../workflows/contract.ts';
 import { type Bench, openBench, type Runner, STORE } from '../activities/support.ts';
 
@@ -34,6 +34,25 @@ function blind(db: Database): Database {
   };
 }
 
+function requestOf(code: string, verifyToken: string | null): VerifyCouponInput {
+  return {
+    app: bench.app,
+    nonce: {
+      clientKey: 'till',
+      nonce: randomUUID(),
+      expiresAt: new Date(bench.clock.now().getTime() + 300_000),
+    },
+    requestId: 'test',
+    verifyToken,
+    mode: 'code',
+    requestValue: code,
+    poiId: STORE,
+    operatorId: '',
+    deviceId: '',
+    note: '',
+  };
+}
+
 /** Asks to verify; once the till waits, `meanwhile` happens in its process. */
 async function ask(
   coupon: { readonly code: string },
@@ -54,22 +73,7 @@ async function ask(
         },
       },
     },
-    {
-      app: bench.app,
-      nonce: {
-        clientKey: 'till',
-        nonce: randomUUID(),
-        expiresAt: new Date(bench.clock.now().getTime() + 300_000),
-      },
-      requestId: 'test',
-      verifyToken: null,
-      mode: 'code',
-      requestValue: coupon.code,
-      poiId: STORE,
-      operatorId: '',
-      deviceId: '',
-      note: '',
-    },
+    requestOf(coupon.code, null),
   );
   await meanwhile(runner, await started.promise);
   return answering;
@@ -82,6 +86,38 @@ async function verifyInVain(runner: Runner, key: VerificationKey): Promise<void>
 }
 
 const freshCoupon = () => bench.state.createOrder().coupons[0]!;
+
+describe('a till that comes back with a token of which nothing was sent', () => {
+  it('waits for the round that another request has opened, and is not told how the earlier one ended', async () => {
+    const { code } = freshCoupon();
+    const runner = bench.startRunner();
+    const verifyToken = randomUUID();
+    const key = await bench.accept({ requestValue: code, verifyToken });
+    await runner.deps.db.run(({ verifications }) =>
+      verifications.endNotAttempted(
+        { id: key.verificationId, round: key.round, roundKey: key.roundKey ?? null },
+        { reason: 'douyin.unavailable', douyin: null, relatedVerificationId: null },
+      ),
+    );
+    let opened: VerificationKey | null = null;
+    runner.interpose('before', 'reopen', async () => {
+      const other = bench.startRunner();
+      const row = await bench.row(key);
+      const round = await other.deps.db.run(({ verifications }) =>
+        verifications.reopen(row, { mode: 'code', requestId: 'other', roundKey: randomUUID() }),
+      );
+      opened = { verificationId: row.id, round: round?.round ?? 0, roundKey: round?.roundKey ?? null };
+    });
+    const answering = verifyCoupon({ ...runner.deps, budgetMs: BUDGET_MS }, requestOf(code, verifyToken));
+    // What the earlier round’s run publishes late.
+    runner.interpose('before', 'findById', async () => {
+      runner.deps.board.publish({ ...(await bench.row(key)), round: 1, step: 'not_attempted' });
+      await runner.activities.prepareCoupon(opened!);
+      runner.interpose('before', 'findById', () => runner.activities.verifyCoupon(opened!));
+    });
+    expect(await answering).toMatchObject({ round: 2, step: 'settled', verifyStatus: 'success' });
+  });
+});
 
 describe('a waiting till is told', () => {
   it('Douyin’s verdict', async () => {

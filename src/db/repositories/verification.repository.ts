@@ -255,6 +255,7 @@ export class VerificationRepository {
       sendsStoppedBy: null,
       lastOutcome: '',
       lastNote: null,
+      douyinResponse: null,
       relatedVerificationId: null,
       settledAt: null,
       enrichmentStatus: 'pending',
