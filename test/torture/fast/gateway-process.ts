@@ -15,6 +15,7 @@ import type { Logger } from '../../../src/observability/logger.ts';
 import { Secret } from '../../../src/observability/secret.ts';
 import { adviseCashier } from '../../../src/services/advise-cashier.ts';
 import { findVerificationByToken } from '../../../src/services/find-verification.ts';
+import { resolveVerification } from '../../../src/services/resolve-verification.ts';
 import { verifyCoupon, type VerifyCouponInput } from '../../../src/services/verify-coupon.ts';
 import type { Clock } from '../../../src/ports/clock.ts';
 import type { Douyin } from '../../../src/ports/douyin.ts';
@@ -129,16 +130,26 @@ export class GatewayProcess {
 
   /** POST /v1/open/coupons/verify, from where its request is authenticated. */
   verify(input: VerifyCouponInput): Promise<Told> {
-    return this.#tell(verifyCoupon(this, input));
+    return this.#tell(verifyCoupon(this, input), 'verify');
   }
 
   /** GET /v1/open/coupons/verifications/{verify_token} */
   lookUp(key: { readonly appId: number; readonly verifyToken: string }): Promise<Told> {
-    return this.#tell(findVerificationByToken(this, key));
+    return this.#tell(findVerificationByToken(this, key), 'look_up');
   }
 
-  async #tell(asked: Promise<Verification>): Promise<Told> {
-    const verification = this.#sabotage.answer(await asked);
+  /** POST /v1/internal/verifications/{id}/resolve */
+  resolve(id: number, verifyStatus: 'success' | 'failed', operator: string): Promise<Verification> {
+    return resolveVerification(
+      this,
+      id,
+      { verifyStatus, note: 'seen in Douyin’s app' },
+      { uid: operator, requestId: operator },
+    );
+  }
+
+  async #tell(asked: Promise<Verification>, operation: 'verify' | 'look_up'): Promise<Told> {
+    const verification = this.#sabotage.answer(await asked, operation);
     return { verification, advice: await adviseCashier(this, verification, ADVICE_OPTIONS) };
   }
 

@@ -71,6 +71,24 @@ function seedDatabase(orm: MikroORM, apps: readonly VerifierApp[]): SeedDatabase
       );
       return Number(row?.['open']);
     },
+    async listOpen() {
+      const rows = await query(
+        `select id, round, round_key, douyin_verify_token from verifications
+         where verify_status = 'processing' order by id`,
+      );
+      return rows.map((row) => ({
+        id: Number(row['id']),
+        round: Number(row['round']),
+        roundKey: row['round_key'] as string | null,
+        douyinVerifyToken: String(row['douyin_verify_token']),
+      }));
+    },
+    async listResolvedBy() {
+      const rows = await query(
+        `select verification_id || ' ' || (details ->> 'actor') as word from verification_events where kind = 'resolved'`,
+      );
+      return new Set(rows.map(({ word }) => String(word)));
+    },
     async listRows() {
       const rows = await query('select to_jsonb(verifications) as row from verifications order by id');
       return rows.map(({ row }) => row as GatewayRow);

@@ -2,14 +2,14 @@
 // simulator knows, on a turned clock; then three ledgers are compared. Exits 1 with the seeds that failed.
 import { type ChildProcess, fork } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { chmod, mkdtemp, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { startEmbeddedPostgres } from '../../../src/embedded/postgres.ts';
 import { SABOTAGE_NAMES, type SabotageName } from './sabotage.ts';
-import { type Tally, addReport, emptyTally, isClean, renderTally } from './tally.ts';
+import { type Tally, addReport, emptyTally, isClean, renderTally, scoreOf } from './tally.ts';
 import type { WorkerMessage, WorkerTask } from './worker.ts';
 
 const WORKER = fileURLToPath(new URL('./worker.ts', import.meta.url));
@@ -22,11 +22,14 @@ const { values } = parseArgs({
     /** Runs this one seed only, or names the first of several. */
     seed: { type: 'string' },
     workers: { type: 'string', default: '2' },
-    lanes: { type: 'string', default: '2' },
+    lanes: { type: 'string', default: '3' },
     /** Breaks the gateway on purpose: what is then not found, the checker does not see. */
     sabotage: { type: 'string' },
     /** Where the ledgers of each seed are written, for whoever looks for a cause. */
     keep: { type: 'string' },
+    /** Where the score is written as JSON. */
+    json: { type: 'string' },
+    /** After this long it ends with what it has, and says that it is not all. */
     'max-minutes': { type: 'string', default: '30' },
   },
 });
@@ -75,7 +78,9 @@ async function withDatabase<T>(use: () => Promise<T>): Promise<T> {
 /** Runs one worker to its end. */
 function runWorker(task: WorkerTask, tally: Tally, children: Set<ChildProcess>): Promise<void> {
   return new Promise((resolve) => {
-    const child = fork(WORKER, { execArgv: ['--disable-warning=ExperimentalWarning'] });
+    const child = fork(WORKER, {
+      execArgv: ['--disable-warning=ExperimentalWarning', '--max-semi-space-size=64'],
+    });
     children.add(child);
     let isDone = false;
     child.on('message', (message: WorkerMessage) => {
@@ -86,7 +91,8 @@ function runWorker(task: WorkerTask, tally: Tally, children: Set<ChildProcess>):
     });
     child.once('exit', (code, signal) => {
       children.delete(child);
-      if (!isDone) tally.crashedSeeds.push({ seed: '', error: `a worker ended with ${code ?? signal}` });
+      if (!isDone && tally.stoppedAfterMinutes === null)
+        tally.crashedSeeds.push({ seed: '', error: `a worker ended with ${code ?? signal}` });
       resolve();
     });
     child.send(task);
@@ -103,12 +109,13 @@ async function main(): Promise<void> {
     const workers = Math.min(positive('workers'), seedCount);
     const progress = setInterval(() => {
       process.stdout.write(
-        `${seconds().toFixed(0)} s: ${tally.seeds}/${seedCount} seeds, ${tally.verifications} verifications\n`,
+        `${seconds().toFixed(0)} s: ${tally.seeds}/${seedCount} seeds, ${tally.verifications} verifications ` +
+          `(${Math.round(tally.verifications / seconds())}/s), ${tally.failedSeeds.size} seeds failed\n`,
       );
     }, PROGRESS_MS);
     const deadline = setTimeout(
       () => {
-        tally.crashedSeeds.push({ seed: '', error: `not finished after ${values['max-minutes']} minutes` });
+        tally.stoppedAfterMinutes = positive('max-minutes');
         for (const child of children) child.kill('SIGKILL');
       },
       positive('max-minutes') * 60_000,
@@ -138,6 +145,9 @@ async function main(): Promise<void> {
     clearTimeout(deadline);
   });
   process.stdout.write(renderTally(tally, { seconds: seconds(), verificationsPerSeed }));
+  if (values.json !== undefined) {
+    await writeFile(values.json, `${JSON.stringify(scoreOf(tally, seconds()), null, 2)}\n`);
+  }
   process.exitCode = isClean(tally) && tally.seeds === seedCount ? 0 : 1;
 }
 

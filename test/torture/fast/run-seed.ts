@@ -17,10 +17,19 @@ import type { InMemoryPause } from '../../douyin/in-memory-pause-store.ts';
 import { InMemoryTokenRow } from '../../douyin/in-memory-token-store.ts';
 import { drawBearableReadings } from '../bearable-readings.ts';
 import { check, FINDING_KINDS, type Findings } from '../oracle/checker.ts';
-import type { Departure, DouyinCall, Effect, GatewayRow, Ledgers, Truth } from '../oracle/ledgers.ts';
+import type {
+  Departure,
+  DouyinCall,
+  Effect,
+  GatewayRow,
+  Ledgers,
+  Resolution,
+  Truth,
+} from '../oracle/ledgers.ts';
 import { Engine } from './engine.ts';
 import { DOUYIN_URL, GatewayProcess } from './gateway-process.ts';
 import { BUDGET_MS, TORTURE_POLICY } from './policy.ts';
+import { Operators, type OpenRow } from './operators.ts';
 import { Random } from './random.ts';
 import { type Sabotage, type SabotageName, sabotageNamed } from './sabotage.ts';
 import { Shop } from './sales.ts';
@@ -41,6 +50,8 @@ const REST_WITHIN_MS = 60 * 3_600_000;
 const MAX_TIMELINES_PER_KIND = 2;
 const DATABASE_OFFSETS_MS = [0, 0, -60_000, 120_000];
 const DOUYIN_OFFSETS_MS = [0, 0, 0, -45_000, 45_000, -1_200_000, 1_200_000];
+/** How many step in: in most seeds nobody, so that what they would end shows. */
+const OPERATORS = [0, 0, 0, 1, 2];
 /** After rest, time for anything that is still on its way. */
 const AFTERMATH_MS = 600_000;
 /** Sales after everything is well again, which must all succeed. */
@@ -70,11 +81,15 @@ export interface SeedDatabase {
   open(policy: SettlementPolicy, nowMs: () => number): Database;
   clear(): Promise<void>;
   countProcessing(): Promise<number>;
+  /** Those that an operator may be asked about. */
+  listOpen(): Promise<readonly OpenRow[]>;
   listRows(): Promise<readonly GatewayRow[]>;
   /** What happened to one row, a line per event. */
   readTimeline(verificationId: number): Promise<readonly string[]>;
   /** How many verdict events each row has. */
   countVerdicts(): Promise<ReadonlyMap<number, number>>;
+  /** By whose word which rows ended, as `<row> <actor>`. */
+  listResolvedBy(): Promise<ReadonlySet<string>>;
 }
 
 export interface SeedReport {
@@ -133,6 +148,14 @@ export async function runSeed({
     apps: database.apps,
     someProcess: () => house.someProcess(),
   });
+  const operatorsRandom = new Random(seed, 'operators');
+  const operators = new Operators({
+    stage,
+    random: operatorsRandom,
+    someProcess: () => house.someProcess(),
+    listOpen: () => database.listOpen(),
+    isRedeemed: (verifyToken) => simulator.state.uses({ verifyToken }).length > 0,
+  });
   const pauseMs = random.pick([500, 2000, 10_000]);
 
   await scenes.run({ stage, process: null }, async () => {
@@ -141,7 +164,10 @@ export async function runSeed({
       .sell(verifications, pauseMs, () => pickStory(storyRandom))
       .finally(() => (isSold = true));
     void house.sweepFor(() => isSold);
-    await stage.directUntil(selling);
+    const people = Array.from({ length: operatorsRandom.pick(OPERATORS) }, () =>
+      operators.workUntil(() => isSold),
+    );
+    await stage.directUntil(Promise.all([selling, ...people]));
     trouble.end();
     simulator.state.clearFaults();
     await stage.directUntil(house.comeToRest(database));
@@ -171,7 +197,7 @@ export async function runSeed({
     calls: byTrueClock<DouyinCall>(state.calls({ limit: Number.MAX_SAFE_INTEGER })),
     departures,
     disturbed: trouble.log,
-    resolutions: [],
+    resolutions: await readResolutions(operators, database),
   };
   if (keepFolder !== null) await keepLedgers(ledgers, join(keepFolder, seed));
   const checked = check(ledgers);
@@ -359,6 +385,14 @@ function drawTrouble(random: Random): TroublePlan {
       return { fromMs, toMs: fromMs + random.pick([500, 5000, 60_000]) };
     }),
   };
+}
+
+async function readResolutions(operators: Operators, database: SeedDatabase): Promise<readonly Resolution[]> {
+  const resolvedBy = await database.listResolvedBy();
+  return operators.words.map(({ actor, ...word }) => ({
+    ...word,
+    isAccepted: resolvedBy.has(`${word.verificationId} ${actor}`),
+  }));
 }
 
 async function keepLedgers(ledgers: Ledgers, folder: string): Promise<void> {

@@ -1,5 +1,5 @@
 // Adds up what the seeds came to, and says it.
-import { FINDING_KINDS, type FindingKind, isClean as isProved } from '../oracle/checker.ts';
+import { FINDING_KINDS, type FindingKind, isClean as isProved, isUndecidable } from '../oracle/checker.ts';
 import type { SeedReport } from './run-seed.ts';
 
 type Counts = Record<string, number>;
@@ -13,8 +13,13 @@ export interface Tally {
   prepares: number;
   verifiedTokens: number;
   creditedToTheOther: number;
-  /** Of the unknown; those that Douyin's reads cannot decide are no failure. */
+  readonly operators: Counts;
+  /** Of the unknown. */
   forOperator: number;
+  /** Of these: what Douyin's reads cannot decide, which is no failure. */
+  undecidable: number;
+  /** Null if it ran to its end. */
+  stoppedAfterMinutes: number | null;
   readonly found: Record<FindingKind, number>;
   readonly byStatus: Counts;
   readonly douyinFaults: Counts;
@@ -35,12 +40,15 @@ export function emptyTally(): Tally {
     prepares: 0,
     verifiedTokens: 0,
     creditedToTheOther: 0,
+    operators: {},
     found: Object.fromEntries(FINDING_KINDS.map((kind) => [kind, 0])) as Record<FindingKind, number>,
     byStatus: {},
     douyinFaults: {},
     troubles: {},
     alerts: {},
     forOperator: 0,
+    undecidable: 0,
+    stoppedAfterMinutes: null,
     failedSeeds: new Set(),
     crashedSeeds: [],
     news: [],
@@ -53,6 +61,9 @@ export function addReport(tally: Tally, report: SeedReport): void {
     tally[name] += report[name];
   }
   tally.creditedToTheOther += report.findings.creditedToTheOther;
+  for (const [key, count] of Object.entries(report.findings.operators)) {
+    tally.operators[key] = (tally.operators[key] ?? 0) + Number(count);
+  }
   for (const name of ['byStatus', 'douyinFaults', 'troubles', 'alerts'] as const) {
     for (const [key, count] of Object.entries(report[name]))
       tally[name][key] = (tally[name][key] ?? 0) + count;
@@ -66,6 +77,7 @@ export function addReport(tally: Tally, report: SeedReport): void {
   }
   if (!isProved(report.findings)) tally.failedSeeds.add(report.seed);
   tally.forOperator += report.findings.forOperator.length;
+  tally.undecidable += report.findings.forOperator.filter(isUndecidable).length;
   for (const [id, events] of Object.entries(report.timelines)) {
     tally.news.push(`  #${id}`, ...events.map((event) => `    ${event}`));
   }
@@ -94,8 +106,12 @@ export function renderTally(tally: Tally, run: { seconds: number; verificationsP
     counts('alerts', tally.alerts),
     `prepare : verify: ${tally.prepares} calls of prepare for ${tally.verifiedTokens} tokens sent to verify`,
     `credited to the other verification of the same coupon: ${tally.creditedToTheOther}`,
-    `of the unknown for an operator: ${tally.forOperator}`,
-    FINDING_KINDS.map((kind) => `${kind}: ${tally.found[kind]}`).join('  '),
+    counts('operators', tally.operators).replace(/: \d+ /, ': '),
+    `of the unknown for an operator: ${tally.forOperator}, of them undecidable by Douyin's own fault: ${tally.undecidable}`,
+    ...(tally.stoppedAfterMinutes === null
+      ? []
+      : [`stopped after ${tally.stoppedAfterMinutes} minutes, before all seeds were run`]),
+    ...scoreTable(tally, run.seconds),
     ...[...tally.failedSeeds].slice(0, 20).map(replay),
     ...tally.crashedSeeds.map(
       ({ seed, error }) =>
@@ -103,6 +119,39 @@ export function renderTally(tally: Tally, run: { seconds: number; verificationsP
     ),
     '',
   ].join('\n');
+}
+
+function scoreTable(tally: Tally, seconds: number): readonly string[] {
+  return Object.entries(scoreOf(tally, seconds)).flatMap(([name, value]) =>
+    typeof value === 'number' ? [`| ${name.padEnd(24)} | ${String(value).padStart(10)} |`] : [],
+  );
+}
+
+/** What the run came to, for a file: counts, and the seeds to look at. */
+export function scoreOf(tally: Tally, seconds: number) {
+  const { double, lost, contradictions, promises, ...others } = tally.found;
+  return {
+    verifications: tally.verifications,
+    seeds: tally.seeds,
+    douyin_fault_kinds: Object.keys(tally.douyinFaults).length,
+    double,
+    lost,
+    contradictions,
+    promises,
+    ...others,
+    unknown_by_our_fault: tally.found.unknown - tally.undecidable,
+    failed_seeds: tally.failedSeeds.size,
+    unfinished_seeds: tally.crashedSeeds.length,
+    seconds: Math.round(seconds),
+    stopped_after_minutes: tally.stoppedAfterMinutes,
+    ended_as: tally.byStatus,
+    operators: tally.operators,
+    douyin_faults: tally.douyinFaults,
+    troubles: tally.troubles,
+    alerts: tally.alerts,
+    to_replay: [...tally.failedSeeds],
+    unfinished: tally.crashedSeeds,
+  };
 }
 
 function total(values: Counts): number {

@@ -1,6 +1,7 @@
 // One process of the fast tier: a few lanes side by side, each taking the next seed when it has finished one. Started by
 // main.ts; says what each seed came to.
 import './turned-time.ts';
+import './prepared-statements.ts';
 import { openLane } from './lane.ts';
 import type { SabotageName } from './sabotage.ts';
 import { runSeed, type SeedReport } from './run-seed.ts';

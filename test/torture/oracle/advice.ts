@@ -2,6 +2,7 @@
 // used it, "used here" only where a record of ours did, and that very record.
 import type { Effect, GatewayRow, Ledgers, ReceivedAnswer, UsedToken } from './ledgers.ts';
 import { callerKey, type LedgerIndex } from './ledger-index.ts';
+import { isDeniedByOperator } from './operators.ts';
 
 const SAYS_ELSEWHERE = /在别处核销|redeemed elsewhere/;
 const SAYS_HERE = /已在本系统核销过|redeemed here before/;
@@ -36,7 +37,11 @@ function judge(heard: ReceivedAnswer, used: UsedToken, index: LedgerIndex): stri
   }
   if (SAYS_ELSEWHERE.test(record.advice)) {
     const others = effects.filter(
-      (effect) => effect.verified_by !== 'api' || ownersOf(effect, index).length === 0,
+      (effect) =>
+        effect.verified_by !== 'api' ||
+        ownersOf(effect, index).length === 0 ||
+        // The gateway has an operator's word that it was not ours.
+        isDeniedByOperator(effect, index),
     );
     if (others.length > 0) return null;
     return ours.length > 0 ? 'that it was used elsewhere, and we did' : 'that it was used, and nobody did';

@@ -7,6 +7,7 @@ import type {
   Effect,
   GatewayRow,
   Ledgers,
+  Resolution,
   SeenRecord,
   SoldOrder,
   Truth,
@@ -246,6 +247,26 @@ const elsewhere = '这张券已在别处核销过（不是通过本系统）。'
 const here = (record: number) =>
   `这张券已在本系统核销过：2026-03-11 18:35，门店 ${STORE}，记录号 ${record}。请与顾客核对`;
 const usedBefore = failedRow({ error_code: 1208 });
+const byOperator = { reason: 'verification.resolved_by_operator', error_code: 0 };
+const denied = failedRow(byOperator);
+const word = (verifyStatus: 'success' | 'failed', changes: Partial<Resolution> = {}): Resolution => ({
+  verificationId: 1,
+  verifyStatus,
+  askedAtMs: 50_000,
+  answeredAtMs: 50_100,
+  isAccepted: true,
+  told: 'taken',
+  seen: { atMs: 49_000, isRedeemed: verifyStatus === 'success' },
+  ...changes,
+});
+/** The same order scanned again by another till, whose redemption is `redeemed`. */
+const scannedAgain = (first: GatewayRow, redeemed: GatewayRow, changes: Partial<Ledgers> = {}) =>
+  twoTills([first, redeemed], {
+    orders: [order({ certificateIds: ['certificate-1', 'certificate-2'] })],
+    usedTokens: [used(), used({ till: 2, token: 'till-2' })],
+    effects: [effect(), secondEffect({ order_id: 'order-1' })],
+    ...changes,
+  });
 
 describe('check', () => {
   it('finds nothing in ledgers that agree', () => {
@@ -286,9 +307,35 @@ describe('check', () => {
       truths: [unredeemed],
       client: [...asked(shown(usedBefore, { advice: elsewhere })), ...closing(shown(usedBefore))],
     })],
-    ['an operator’s mistaken word', ledgers({
-      rows: [failedRow({ error_code: 0 })],
-      resolutions: [{ verificationId: 1, verifyStatus: 'failed', askedAtMs: 50_000, answeredAtMs: 50_100, isAccepted: true }],
+    ['an operator’s mistaken word', ledgers({ rows: [denied], resolutions: [word('failed')] })],
+    ['an operator’s success of what Douyin did not do', ledgers({
+      ...nothingRedeemed, rows: [row({ ...byOperator, verify_id: '' })], resolutions: [word('success')],
+    })],
+    ['scanned again after an operator’s mistaken word', scannedAgain(
+      denied,
+      row({ ...second, order_id: 'order-1', first_sent_at: '1970-01-01T00:01:00.000Z' }),
+      { resolutions: [word('failed')] },
+    )],
+    ['used elsewhere, as an operator’s mistaken word has it', twoTills(
+      [denied, failedRow({ ...second, error_code: 1208, verify_id: '', certificate_id: 'certificate-1', order_id: 'order-1' })],
+      {
+        orders: [order()],
+        usedTokens: [used(), used({ till: 2, token: 'till-2' })],
+        effects: [effect()],
+        truths: [truth(), truth({ verify_token: 'douyin-2', effect: 'none' })],
+        departures: [left(1400), left(60_500, 'douyin-2')],
+        resolutions: [word('failed')],
+        client: [
+          ...asked(shown(denied)),
+          ...closing(shown(denied)),
+          ...asked(shown(failedRow({ ...second, error_code: 1208, verify_id: '', certificate_id: 'certificate-1', order_id: 'order-1' }), { advice: elsewhere }), { at: 60, till: 2, token: 'till-2' }),
+          ...closing(shown(failedRow({ ...second, error_code: 1208, verify_id: '', certificate_id: 'certificate-1', order_id: 'order-1' })), { till: 2, token: 'till-2' }),
+        ],
+      },
+    )],
+    ['repeated before an operator was told to wait', ledgers({
+      departures: [1400, 49_900].map((atMs) => left(atMs)),
+      resolutions: [word('failed', { isAccepted: false, told: 'send_in_flight' })],
     })],
     ['a redemption that Douyin itself called refused', ledgers({
       rows: [failedRow()],
@@ -344,6 +391,28 @@ describe('check', () => {
       client: [...asked('503 gateway.database_unavailable'), ...closing(shown(row()))],
     })],
     ['contradictions', 'refused as used, and nobody used it', ledgers({ rows: [usedBefore], ...nothingRedeemed })],
+    ['contradictions', 'an operator’s word that was turned', ledgers({ resolutions: [word('failed')] })],
+    ['contradictions', 'an operator’s word that was taken and not kept', ledgers({
+      resolutions: [word('success', { isAccepted: false })],
+    })],
+    ['contradictions', 'an operator’s word that was refused and kept', ledgers({
+      rows: [row(byOperator)], resolutions: [word('success', { told: 'refused' })],
+    })],
+    ['double', 'one redemption, an operator’s by good evidence and another’s', scannedAgain(
+      row({ ...byOperator, verify_id: '' }),
+      row({ ...second, certificate_id: 'certificate-1', order_id: 'order-1', verify_id: '' }),
+      { effects: [effect()], resolutions: [word('success')] },
+    )],
+    ['double', 'one meal paid twice, and an operator’s word was right', scannedAgain(
+      row({ ...byOperator, verify_id: '' }),
+      row({ ...second, order_id: 'order-1', first_sent_at: '1970-01-01T00:00:01.500Z' }),
+      { resolutions: [word('success')] },
+    )],
+    ['promises', 'sent after an operator was told that nothing is sent any more', ledgers({
+      departures: [1400, 55_000].map((atMs) => left(atMs)),
+      resolutions: [word('failed', { isAccepted: false, told: 'send_in_flight' })],
+    })],
+    ['unjustified', 'refused in Douyin’s words, and Douyin saw nothing of it', ledgers({ ...neverSent, rows: [failedRow()] })],
     ['unknown', 'a row that never ended', ledgers({ rows: [openRow()] })],
     ['misuse', 'a 500', ledgers({ client: [...asked('500 internal.unexpected'), ...closing(shown(row()))] })],
     ['misuse', 'other parameters under one token', ledgers({ truths: [truth({ parameter_sets: 2 })] })],

@@ -8,6 +8,7 @@ import type { Ledgers } from './ledgers.ts';
 import { operatorsWork, stillOpen, unanswered, UNDECIDABLE, unenriched } from './liveness.ts';
 import { misuses } from './misuse.ts';
 import { reversals } from './monotony.ts';
+import { countOperators, type OperatorsCount, sentBehindOperators, turnedWords } from './operators.ts';
 import { brokenPromises } from './promises.ts';
 import { contradictions, doubles, lies, losses, matchSuccesses } from './safety.ts';
 
@@ -46,6 +47,7 @@ export interface Findings extends Readonly<Record<FindingKind, readonly string[]
   readonly lies: readonly string[];
   /** Successes credited with another verification's redemption of the same coupon: Douyin does not tell them apart. */
   readonly creditedToTheOther: number;
+  readonly operators: OperatorsCount;
 }
 
 export function check(ledgers: Ledgers): Findings {
@@ -54,8 +56,8 @@ export function check(ledgers: Ledgers): Findings {
   return {
     double: [...doubles(ledgers, index, matching)],
     lost: [...losses(ledgers, index, matching)],
-    contradictions: [...contradictions(ledgers, index)],
-    promises: [...brokenPromises(ledgers, index)],
+    contradictions: [...contradictions(ledgers, index), ...turnedWords(ledgers, index)],
+    promises: [...brokenPromises(ledgers, index), ...sentBehindOperators(ledgers, index)],
     unknown: [...stillOpen(ledgers)],
     liveness: [...unanswered(ledgers, index), ...unenriched(ledgers)],
     unjustified: [...unjustified(ledgers, index)],
@@ -66,11 +68,17 @@ export function check(ledgers: Ledgers): Findings {
     forOperator: [...operatorsWork(ledgers, index)],
     lies: [...lies(index, matching)],
     creditedToTheOther: matching.creditedToTheOther,
+    operators: countOperators(ledgers, index),
   };
+}
+
+/** @param finding one of `forOperator`: whether nobody could have told by asking Douyin */
+export function isUndecidable(finding: string): boolean {
+  return finding.endsWith(UNDECIDABLE);
 }
 
 /** Whether the run proves what it should. Rows that Douyin made undecidable are an operator's, and no violation. */
 export function isClean(findings: Findings): boolean {
-  const undecidable = findings.forOperator.filter((text) => text.endsWith(UNDECIDABLE)).length;
+  const undecidable = findings.forOperator.filter(isUndecidable).length;
   return FINDING_KINDS.every((kind) => findings[kind].length === (kind === 'unknown' ? undecidable : 0));
 }

@@ -55,9 +55,10 @@ function mayBeRefused(row: GatewayRow, { usedTokens }: Ledgers, index: LedgerInd
   return isSharedToken || faultsAbout(row, order, index).length > 0 || neverArrived(row, index);
 }
 
-/** Counted as sent, and Douyin saw nothing of it. */
+/** Counted as sent, and Douyin saw nothing of it: then the gateway may end it in its own words, and not in Douyin's. */
 function neverArrived(row: GatewayRow, index: LedgerIndex): boolean {
-  return row.open_send_count > 0 && !index.verifyTokensAtDouyin.has(row.douyin_verify_token);
+  const isInOurWords = row.reason !== null && row.reason !== '';
+  return isInOurWords && row.open_send_count > 0 && !index.verifyTokensAtDouyin.has(row.douyin_verify_token);
 }
 
 function faultsAbout(row: GatewayRow, order: SoldOrder, index: LedgerIndex) {

@@ -187,7 +187,12 @@ export interface Resolution {
   readonly verifyStatus: 'success' | 'failed';
   readonly askedAtMs: number;
   readonly answeredAtMs: number;
+  /** Whether the record's timeline says that it ended by this very word. */
   readonly isAccepted: boolean;
+  /** What the operator heard, where that is kept; `send_in_flight`: from now on nothing is sent. */
+  readonly told?: 'taken' | 'refused' | 'send_in_flight' | 'nothing';
+  /** What Douyin's own app showed when the operator looked, which may have been long before. */
+  readonly seen?: { readonly atMs: number; readonly isRedeemed: boolean };
 }
 
 export interface Bounds {

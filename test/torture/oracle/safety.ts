@@ -11,6 +11,7 @@ import {
   type LedgerIndex,
   name,
 } from './ledger-index.ts';
+import { isDeniedByOperator, isMistaken } from './operators.ts';
 
 const ALREADY_USED_CODES = new Set([1208, 2]);
 
@@ -39,9 +40,11 @@ export function matchSuccesses({ rows }: Ledgers, index: LedgerIndex): Matching 
     else if (other) withoutRedemption.push({ row, why: `${row.verify_id} is claimed by ${name(other)} too` });
     else own(row, effect);
   }
-  // Who has a redemption under its own token takes that one; an operator's word takes what is left.
-  const rank = (row: GatewayRow) =>
-    (index.effectsByToken.has(row.douyin_verify_token) ? 0 : 1) + (index.resolvedById.has(row.id) ? 2 : 0);
+  // Who has a redemption under its own token takes that one; an operator's word without one takes what is left.
+  const rank = (row: GatewayRow) => {
+    if (index.effectsByToken.has(row.douyin_verify_token)) return 0;
+    return index.resolvedById.has(row.id) ? 2 : 1;
+  };
   const unnamed = successes.filter(({ verify_id }) => verify_id === '').sort((a, b) => rank(a) - rank(b));
   for (const row of unnamed) {
     const candidates = index.uses.filter(
@@ -61,8 +64,10 @@ function isSameCoupon(effect: Effect, row: GatewayRow): boolean {
 
 export function* doubles(ledgers: Ledgers, index: LedgerIndex, matching: Matching): Generator<string> {
   for (const { row, why } of matching.withoutRedemption) {
-    // An operator may say success of what Douyin never did: that is then the operator's word.
-    if (index.resolvedById.get(row.id)?.verifyStatus === 'success') continue;
+    // An operator who says success of what Douyin did not do errs, and of a token that two apps were handed nobody can say
+    // whose redemption it was; one who was right needs a redemption like everybody.
+    const isSharedToken = (index.rowsByDouyinToken.get(row.douyin_verify_token) ?? []).length > 1;
+    if (index.resolvedById.has(row.id) && (isMistaken(row, index) || isSharedToken)) continue;
     yield `${name(row)} is success, but ${why}`;
   }
   for (const [token, effects] of index.effectsByToken) {
@@ -76,7 +81,11 @@ export function* doubles(ledgers: Ledgers, index: LedgerIndex, matching: Matchin
   for (const order of ledgers.orders) {
     if (order.meals === null) continue;
     const ours = (index.effectsByOrder.get(order.orderId) ?? []).filter(
-      ({ verified_by, verify_id }) => verified_by === 'api' && !index.cancelledVerifyIds.has(verify_id),
+      (effect) =>
+        effect.verified_by === 'api' &&
+        !index.cancelledVerifyIds.has(effect.verify_id) &&
+        // Who was told by an operator that it did not redeem may scan again.
+        !isDeniedByOperator(effect, index),
     );
     // A second scan after the first one's verdict is the shop's own: only while that was in doubt it had to be held.
     const wasInDoubt = ours.some((effect) =>
