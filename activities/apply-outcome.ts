@@ -78,8 +78,13 @@ async function noteOutcome(run: VerificationRun, outcome: Unclear): Promise<Unkn
       stop: isSaidUsed ? 'said_used' : null,
       told: NOTHING_TOLD,
     },
-    { isLookedUpNow, word: isSaidUsed ? { kind: 'said_used' } : null },
+    { isLookedUpNow, word: isSaidUsed ? { kind: 'said_used' } : lateWordOf(outcome.why) },
   );
+}
+
+/** What such an outcome says of a verification that is over; null for nothing. */
+function lateWordOf(why: Unclear['why']): LateWord | null {
+  return why === 'in_review' ? { kind: 'in_review' } : null;
 }
 
 /** Keeps what a verify without a verdict told, and asks Douyin's reads where they may tell more at once. */

@@ -34,6 +34,7 @@ export async function lookUpVerification(run: VerificationRun): Promise<Unknown 
   const progress = await decideByLookUp(run, row);
   if (progress.state === 'closed') return progress;
   const looked = await run.read();
+  if (!run.isOpen(looked)) return closedProgress(looked);
   // After a refused repeat the coupon's state counts once the earlier sends have arrived: soon, without an operator.
   const isSoonDecided = progress.next === 'look_up' && progress.waitMs > 0;
   if (!isSoonDecided) await markUnsettled(run, looked);

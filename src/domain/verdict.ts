@@ -128,12 +128,14 @@ const REFUSAL_TRANSITIONS = {
  * What Douyin said about a verification that was over by then:
  * - `redeemed`       a verify, or a use that looks like ours; the use's id, '' where Douyin does not name it
  * - `said_used`      a repeat was answered "used": an earlier send did it, or somebody else
+ * - `in_review`      Douyin reviews the redemption, and may yet make it
  * - `refused`        the only verify was refused, or the coupon is shown unused or refunded
  * - `used_elsewhere` the coupon's use is another's
  */
 export type LateWord =
   | { readonly kind: 'redeemed'; readonly verifyId: string }
   | { readonly kind: 'said_used' }
+  | { readonly kind: 'in_review' }
   | { readonly kind: 'refused'; readonly errorCode: number }
   | { readonly kind: 'used_elsewhere' };
 
@@ -148,6 +150,8 @@ export function isContradicted(ended: Ended, word: LateWord): boolean {
       return (
         !isSuccess || (word.verifyId !== '' && ended.verifyId !== '' && word.verifyId !== ended.verifyId)
       );
+    case 'in_review':
+      return !isSuccess;
     case 'said_used':
       return !isSuccess && DOUYIN_CODES[ended.errorCode]?.meaning !== 'already_verified';
     case 'refused':

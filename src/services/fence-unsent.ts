@@ -23,8 +23,6 @@ export interface RefusedRequest {
   readonly verifyToken: string;
   /** As it was given to the statement that may have begun a round; null where none was begun. */
   readonly roundKey: string | null;
-  /** When the request came, by the monotonic clock (`performance.now()`, milliseconds). */
-  readonly cameAt: number;
 }
 
 /**
@@ -33,7 +31,8 @@ export interface RefusedRequest {
  * more. A round that somebody has begun since is left alone.
  */
 export async function fenceUnsent(deps: FenceUnsentDeps, request: RefusedRequest): Promise<void> {
-  const giveUpAt = performance.now() + deps.policy.firstSendWithinMs + STATEMENT_OUTLIVES_MS;
+  const refusedAt = performance.now();
+  const giveUpAt = refusedAt + deps.policy.firstSendWithinMs + STATEMENT_OUTLIVES_MS;
   for (
     let pauseMs = FIRST_PAUSE_MS;
     performance.now() < giveUpAt;
@@ -42,10 +41,10 @@ export async function fenceUnsent(deps: FenceUnsentDeps, request: RefusedRequest
     await delay(pauseMs, undefined, { ref: false });
     try {
       const isDone = await deps.db.run(async ({ verifications }) => {
-        const sinceRequestMs = performance.now() - request.cameAt;
+        const sinceRefusalMs = performance.now() - refusedAt;
         const stored = await verifications.findByToken(request.appId, request.verifyToken);
         const isOwn = stored !== null && stored.roundKey === request.roundKey;
-        const isEarlier = stored !== null && wasOpenBefore(stored, sinceRequestMs);
+        const isEarlier = stored !== null && wasOpenBefore(stored, sinceRefusalMs);
         if (stored !== null && (isOwn || isEarlier)) {
           await verifications.endNotAttempted(stored, {
             reason: 'gateway.database_unavailable',
@@ -63,10 +62,13 @@ export async function fenceUnsent(deps: FenceUnsentDeps, request: RefusedRequest
   }
 }
 
-/** Whether a round that is open now was open when the request came: one age by the database's clock, one by this process's. */
+/**
+ * Whether a round that is open now had begun before the request was refused: one age is the database's, one this
+ * process's. In doubt it had: a round that is closed may be tried again.
+ */
 function wasOpenBefore(
   { step, asOf, roundStartedAt }: Pick<Verification, 'step' | 'asOf' | 'roundStartedAt'>,
-  sinceRequestMs: number,
+  sinceRefusalMs: number,
 ): boolean {
-  return step !== 'not_attempted' && asOf.getTime() - roundStartedAt.getTime() > sinceRequestMs;
+  return step !== 'not_attempted' && asOf.getTime() - roundStartedAt.getTime() >= sinceRefusalMs;
 }

@@ -73,7 +73,7 @@ export async function verifyCoupon(deps: VerifyCouponDeps, input: VerifyCouponIn
   const deadline = performance.now() + deps.budgetMs;
   if (!isPoiAllowed(input.app, input.poiId)) throw new AppError('app.poi_not_allowed');
   const verifyToken = input.verifyToken ?? randomUUID();
-  const request = { appId: input.app.id, verifyToken, cameAt: deadline - deps.budgetMs };
+  const request = { appId: input.app.id, verifyToken };
   const accepted = await openRound(deps, request, (verifications, roundKey) =>
     verifications.accept(
       {

@@ -200,6 +200,20 @@ describe('lookUpVerification', () => {
     expect(await lookUp(key)).toMatchObject({ verifyStatus: 'failed', reason: 'verification.coupon_unused' });
   });
 
+  it('reads what the release before this one wrote: a stop without a cause, and none beside an old cause', async () => {
+    const { key } = await unknown('cut-before-effect');
+    const set = (columns: string) =>
+      bench.query(`update verifications set ${columns} where id = ${key.verificationId}`);
+    await set('are_sends_stopped = true');
+    expect(await bench.row(key)).toMatchObject({ sendsStoppedBy: 'said_used' });
+    await set(`are_sends_stopped = false, sends_stopped_by = 'said_used'`);
+    expect(await bench.row(key)).toMatchObject({ sendsStoppedBy: null });
+    await runner.deps.db.run(({ verifications }) =>
+      verifications.stopSends({ id: key.verificationId, round: 1, roundKey: key.roundKey ?? null }, 'li.si'),
+    );
+    expect(await bench.row(key)).toMatchObject({ sendsStoppedBy: 'operator' });
+  });
+
   it('does not end one as unused soon after another’s use was shown and taken back', async () => {
     const { key, coupon } = await unknown('cut-before-effect');
     bench.state.useCouponAtTill(coupon.certificateId, { poiId: OTHER_STORE });
@@ -460,6 +474,20 @@ describe('what Douyin says after a verification has ended otherwise', () => {
     expect(await contradictions(key)).toEqual([{ details: { round: 1, said: 'said_used' } }]);
     expect(runner.alerts).toContain('verification.contradicted');
     bench.state.changeSettings({ replayAnswer: 'same' });
+  });
+
+  it('a review that is answered after an operator’s failed', async () => {
+    const order = bench.state.createOrder();
+    const key = await bench.prepared({ requestValue: order.coupons[0]!.code });
+    bench.state.addFault({
+      kind: 'risk-review-passes',
+      durationMs: 3_600_000,
+      endpoints: ['verify'],
+      orderId: order.orderId,
+    });
+    runner.interpose('before', 'noteUnknown', byOperator(key, 'failed'));
+    expect(await runner.activities.verifyCoupon(key)).toMatchObject({ verifyStatus: 'failed' });
+    expect(await contradictions(key)).toEqual([{ details: { round: 1, said: 'in_review' } }]);
   });
 
   it('a look-up that finds our redemption, after an operator’s failed', async () => {

@@ -27,6 +27,8 @@ describe('isContradicted', () => {
     ['a success, by "used"', SUCCESS, SAID_USED, false],
     ['a success that nobody but a person vouches for, by a refusal', NAMELESS, REFUSED, true],
     ['a success that Douyin has named, by a refusal', SUCCESS, REFUSED, false],
+    ['a failure, by a review that may yet redeem', FAILED, { kind: 'in_review' }, true],
+    ['a success, by a review', SUCCESS, { kind: 'in_review' }, false],
     ['a failure, by a refusal', FAILED, REFUSED, false],
     ['a success, by a use elsewhere', SUCCESS, ELSEWHERE, true],
     ['a failure, by a use elsewhere', FAILED, ELSEWHERE, false],

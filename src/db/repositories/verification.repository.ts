@@ -621,8 +621,8 @@ export function readVerification(em: EntityManager, columns: Record<string, unkn
     Pick<VerificationRow, 'areSendsStopped'>;
   return {
     ...others,
-    // The release before this one names no cause: what only people may end is the careful reading.
-    sendsStoppedBy: sendsStoppedBy ?? (areSendsStopped ? 'said_used' : null),
+    // The release before this one names no cause, and forgets none: what only people may end is the careful reading.
+    sendsStoppedBy: areSendsStopped ? (sendsStoppedBy ?? 'said_used') : null,
     // The columns say "none" by an empty text.
     reason: reason || null,
     lastOutcome: lastOutcome || null,
@@ -641,7 +641,8 @@ function stopValues(stop: SendsStop | null): Values {
   if (stop === null) return {};
   return {
     areSendsStopped: true,
-    sendsStoppedBy: sql`case when v.sends_stopped_by = 'said_used' then 'said_used' else ${stop} end`,
+    sendsStoppedBy: sql`case when v.are_sends_stopped and coalesce(v.sends_stopped_by, 'said_used') = 'said_used'
+      then 'said_used' else ${stop} end`,
   };
 }
 

@@ -567,7 +567,7 @@ export const CORE_BUGS: readonly Mutant[] = [
     FENCE_TESTS,
     'the fence gives up while its round may still be sent',
     FENCE,
-    'performance.now() + deps.policy.firstSendWithinMs + STATEMENT_OUTLIVES_MS',
-    'performance.now() + STATEMENT_OUTLIVES_MS',
+    'refusedAt + deps.policy.firstSendWithinMs + STATEMENT_OUTLIVES_MS',
+    'refusedAt + STATEMENT_OUTLIVES_MS',
   ),
 ];
