@@ -137,9 +137,13 @@ export function createMetrics(): Metrics {
   };
 }
 
+/** A few collectors ask now and then, with a request of a few lines. */
+const METRICS_LIMITS = { headersTimeout: 5000, requestTimeout: 5000, connectionsCheckingInterval: 2000 };
+const METRICS_CONNECTIONS = 100;
+
 /** Serves `GET /metrics`. @throws when the port cannot be listened on */
 export async function serveMetrics(metrics: Metrics, host: string, port: number): Promise<Server> {
-  const server = createServer((request, response) => {
+  const server = createServer(METRICS_LIMITS, (request, response) => {
     if (request.method !== 'GET' || request.url !== '/metrics') {
       response.writeHead(404).end();
       return;
@@ -149,6 +153,7 @@ export async function serveMetrics(metrics: Metrics, host: string, port: number)
       () => response.writeHead(500).end(),
     );
   });
+  server.maxConnections = METRICS_CONNECTIONS;
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(port, host, resolve);

@@ -25,6 +25,18 @@ const ASSETS = {
 } as const;
 const ASSET_NAMES = Object.keys(ASSETS) as (keyof typeof ASSETS)[];
 
+const files = new Map<string, Buffer>();
+
+/** Each file is read once: whoever asks for the page again and again must not keep the tills waiting for the disk. */
+function readOnce(folder: string, name: string): Buffer {
+  const path = join(folder, name);
+  const known = files.get(path);
+  if (known) return known;
+  const content = readFileSync(path);
+  files.set(path, content);
+  return content;
+}
+
 export const openApiRoute = defineRoute({
   operationId: 'openApi',
   method: 'GET',
@@ -54,7 +66,7 @@ export const docsRoute = defineRoute({
   responses: { 200: { description: { zh: '网页', en: 'The page' }, contentTypes: ['text/html'] } },
   errorCodes: OWN_PAGES_ALONE,
   handler: () =>
-    bytes('text/html; charset=utf-8', readFileSync(join(PAGE_FOLDER, 'index.html')), {
+    bytes('text/html; charset=utf-8', readOnce(PAGE_FOLDER, 'index.html'), {
       'Content-Security-Policy': CONTENT_SECURITY_POLICY,
       'X-Content-Type-Options': 'nosniff',
       'Referrer-Policy': 'no-referrer',
@@ -80,7 +92,7 @@ export const docsAssetRoute = defineRoute({
   errorCodes: OWN_PAGES_ALONE,
   handler(_deps, { params }) {
     const { folder, type } = ASSETS[params.file];
-    return bytes(type, readFileSync(join(folder, params.file)), {
+    return bytes(type, readOnce(folder, params.file), {
       'X-Content-Type-Options': 'nosniff',
       'Cache-Control': CACHE,
     });
