@@ -1,7 +1,13 @@
 // The adapter: what the model asks, answered by the real rules of src/domain and the real judgement of an answer. This is
 // the only file of the walk that knows them. Each question is first written down as a short key of all that it depends on;
 // the rule is given what the key says and nothing else, so an answer may be kept and given again.
-import { judgeTokenRefusedAgain, judgeVerify, type SentVerify } from '../../src/douyin/verify-outcome.ts';
+import {
+  judgeTokenRefusedAgain,
+  judgeVerify,
+  type SentVerify,
+  type VerifyAttempt,
+} from '../../src/douyin/verify-outcome.ts';
+import type { Exchange } from '../../src/douyin/http-exchange.ts';
 import { readExchange } from '../../src/douyin/wire.ts';
 import { type Certificate, type CertificateUse, pickUsableCertificate } from '../../src/domain/coupon.ts';
 import {
@@ -12,19 +18,24 @@ import {
   nextSettlementStep,
 } from '../../src/domain/settlement.ts';
 import {
+  answerRepeat,
   type GuardedRow,
   mayTransition,
   type SendsStop,
   type SettlementPolicy,
   type TransitionName,
   TRANSITIONS,
+  type VerificationRequest,
 } from '../../src/domain/verification.ts';
 import { buildCertificate, buildUse } from '../domain/factories.ts';
-import { CAME_TO, type Gateway, VERDICT } from './gateway.ts';
+import { CAME_TO, type Gateway, type RequestDifference, VERDICT } from './gateway.ts';
 import {
   ANSWER,
+  APP_LOST_RIGHT,
   GAP,
   GAPS,
+  hasOption,
+  isEncrypted,
   N,
   OPTIONS,
   optionsOf,
@@ -112,20 +123,25 @@ export function domainGateway(): Gateway {
         [state[row + R.lastSent] === 0 ? 7 : passageSince(state, state[row + R.lastSent] as number), 8],
         [state[row + R.firstSent] === 0 ? 7 : passageSince(state, state[row + R.firstSent] as number), 8],
         [isHeldForSibling(state, v) ? 1 : 0, 2],
+        [state[APP_LOST_RIGHT] as number, 2],
+        [isTokenShared(state, v) ? 1 : 0, 2],
       ].reduce((whole, [digit, base]) => whole * (base as number) + (digit as number), 0);
       let may = allowed.get(key);
       if (may === undefined) {
         may = mayTransition(name, guardedRow(state, row), {
           seen: { sendCount: sends, openSendCount: openSends },
           policy: POLICY,
-          isAppAllowed: true,
+          isAppAllowed: state[APP_LOST_RIGHT] === 0,
           hasSiblingInDoubt: isHeldForSibling(state, v),
-          isTokenShared: false,
+          isTokenShared: isTokenShared(state, v),
         });
         allowed.set(key, may);
       }
       return may;
     },
+
+    answerRepeat: (step, difference) =>
+      answerRepeat({ ...ASKED, step: STEP_NAMES[step] as GuardedRow['step'] }, askedWith(difference)),
 
     repeats: (state, v) => next(state, v).step === 'repeat',
     showsOperator: (state, v) => {
@@ -190,15 +206,43 @@ export function domainGateway(): Gateway {
 function isHeldForSibling(state: Uint8Array, v: number): boolean {
   const options = optionsOf(state);
   if ((options & OPTIONS.second_scan) === 0) return false;
-  const isEncrypted = (options & OPTIONS.second_is_encrypted) !== 0;
-  if (v === 1 && isEncrypted) return false;
+  if (isEncrypted(state, v)) return false;
+  const isOtherEncrypted = (options & OPTIONS.second_is_encrypted) !== 0;
   const other = rowAt(1 - v);
   const step = state[other + R.step];
   const isInDoubt =
     (step === STEP.sent || step === STEP.unsettled) && (state[other + R.openSends] as number) > 0;
   if (!isInDoubt) return false;
   const own = state[rowAt(v) + R.coupon];
-  return !isEncrypted || own === 0 || own === state[other + R.coupon];
+  return !isOtherEncrypted || own === 0 || own === state[other + R.coupon];
+}
+
+/** As the database says it: another row under the token that was sent, and did not fail. */
+function isTokenShared(state: Uint8Array, v: number): boolean {
+  if (!hasOption(state, 'token_is_shared')) return false;
+  const other = rowAt(1 - v);
+  const step = state[other + R.step];
+  const isFailed = step === STEP.failed || step === STEP.not_attempted;
+  return (state[other + R.openSends] as number) > 0 && !isFailed;
+}
+
+const ASKED: VerificationRequest = {
+  mode: 'short_link',
+  requestValue: 'https://v.douyin.com/a/',
+  poiId: OWN_STORE,
+};
+
+function askedWith(difference: RequestDifference | null): VerificationRequest {
+  switch (difference) {
+    case null:
+      return ASKED;
+    case 'value':
+      return { ...ASKED, requestValue: 'https://v.douyin.com/b/' };
+    case 'mode':
+      return { ...ASKED, mode: 'code' };
+    case 'store':
+      return { ...ASKED, poiId: OTHER_STORE };
+  }
 }
 
 function guardedRow(state: Uint8Array, row: number): GuardedRow {
@@ -405,14 +449,15 @@ function judgeEvidence(key: string): LookUpVerdict {
         ],
   );
   const live = shown.filter((use) => !use.isCancelled);
+  const isListed = contradiction !== 3;
   const certificate: Certificate = buildCertificate({
     status: SHOWN[status] ?? 'UNKNOWN',
-    lastUse: live.at(-1) ?? null,
-    uses: shown,
+    lastUse: isListed ? (live.at(-1) ?? null) : null,
+    uses: isListed ? shown : [],
     ...(has('times_card') ? timesCard(live.length) : {}),
   });
   const recordedUses = uses.flatMap((use, index) => {
-    if ((seenRecords & (1 << index)) === 0) return [];
+    if ((seenRecords & (1 << index)) === 0 || !isListed) return [];
     // Records name no store. Where Douyin heeds the store that it is asked for, only that one's come.
     if (!has('records_without_store') && use.poiId !== OWN_STORE) return [];
     const poiId = contradiction === 0 ? '' : contradiction === 1 ? OWN_STORE : OTHER_STORE;
@@ -459,20 +504,15 @@ const SENT: SentVerify = {
   isCallerSupplied: false,
 };
 
-/** Douyin's answer in its own JSON, read and judged as the client does. */
+/** Douyin's answer in each of its wordings, read and judged as the client does. */
 function judgeAnswered(answer: number, use: number, isFirst: boolean, isCallerSupplied: boolean): number {
-  const attempt = isFirst ? 'first' : 'repeat';
-  const exchange =
-    answer === ANSWER.lost
-      ? ({ kind: 'lost', cause: 'time-out', isConnectionLoss: false } as const)
-      : answer === ANSWER.not_sent
-        ? ({ kind: 'not_sent', cause: 'connection refused' } as const)
-        : ({
-            kind: 'answered',
-            status: answer === ANSWER.server_error ? 502 : 200,
-            headers: {},
-            body: Buffer.from(bodyOf(answer, use)),
-          } as const);
+  const [cameTo, ...more] = exchangesOf(answer, use).map((exchange) =>
+    judgeExchange(exchange, isFirst ? 'first' : 'repeat', isCallerSupplied),
+  );
+  return cameTo !== undefined && more.every((other) => other === cameTo) ? cameTo : CAME_TO.inconsistent;
+}
+
+function judgeExchange(exchange: Exchange, attempt: VerifyAttempt, isCallerSupplied: boolean): number {
   const judged = judgeVerify(readExchange(exchange), attempt, { ...SENT, isCallerSupplied });
   const outcome = judged.kind === 'retry_with_fresh_token' ? judgeTokenRefusedAgain(judged, attempt) : judged;
   switch (outcome.kind) {
@@ -498,49 +538,74 @@ function judgeAnswered(answer: number, use: number, isFirst: boolean, isCallerSu
   }
 }
 
-function bodyOf(answer: number, use: number): string {
-  const extra = {
-    error_code: 0,
-    description: 'success',
-    sub_error_code: 0,
-    sub_description: '',
-    logid: '1',
-    now: 1,
-  };
-  const code = (errorCode: number) =>
-    JSON.stringify({
-      data: { error_code: errorCode, description: '' },
-      extra: { ...extra, error_code: errorCode },
-    });
-  const item = (result: number, ids: object = {}) =>
-    JSON.stringify({
-      data: {
-        error_code: 0,
-        description: 'success',
-        verify_results: [{ result, msg: '', code: SENT.encryptedCode, ...ids }],
-      },
-      extra,
-    });
+const answered = (body: string, status = 200): Exchange => ({
+  kind: 'answered',
+  status,
+  headers: {},
+  body: Buffer.from(body),
+});
+
+/** An answer by error codes that stand for the whole call. */
+function answeredCode(errorCode: number): Exchange {
+  const data = { error_code: errorCode, description: '' };
+  return answered(JSON.stringify({ data, extra: { ...EXTRA, error_code: errorCode } }));
+}
+
+/** An answer by the one item's own result. */
+function answeredItem(result: number, ids: object = {}): Exchange {
+  const item = { result, msg: '', code: SENT.encryptedCode, ...ids };
+  const data = { error_code: 0, description: 'success', verify_results: [item] };
+  return answered(JSON.stringify({ data, extra: EXTRA }));
+}
+
+const EXTRA = {
+  error_code: 0,
+  description: 'success',
+  sub_error_code: 0,
+  sub_description: '',
+  logid: '1',
+  now: 1,
+};
+
+/** How Douyin, the network or what is between words an answer: all of them must come to the same. */
+function exchangesOf(answer: number, use: number): readonly Exchange[] {
+  const { certificateId, orderId } = SENT;
+  const verifyId = use === 0 ? '' : String(use);
   switch (answer) {
+    case ANSWER.lost:
+      return [
+        { kind: 'lost', cause: 'time-out', isConnectionLoss: false },
+        { kind: 'lost', cause: 'connection reset', isConnectionLoss: true },
+      ];
+    case ANSWER.not_sent:
+      return [{ kind: 'not_sent', cause: 'connection refused' }];
     case ANSWER.ok:
-      return item(0, { verify_id: String(use), certificate_id: SENT.certificateId, order_id: SENT.orderId });
+      return [
+        answeredItem(0, { verify_id: verifyId, certificate_id: certificateId, order_id: orderId }),
+        answeredItem(0, { verify_id: verifyId }),
+      ];
     case ANSWER.already_used:
-      return item(1208);
+      return [answeredItem(1208)];
     case ANSWER.refunded:
-      return item(1265);
+      return [answeredItem(1265), answeredCode(1265)];
     case ANSWER.busy:
-      return code(2119002);
+      return [answeredCode(2119002), answeredItem(2119002)];
     case ANSWER.unlisted:
-      return item(98_765);
+      return [answeredItem(98_765)];
     case ANSWER.in_review:
-      return code(1229);
+      return [answeredCode(1229), answeredItem(1229)];
     case ANSWER.token_refused:
-      return code(2190008);
+      return [answeredCode(2190008)];
     case ANSWER.server_error:
+      return [answered('<html>', 502), answered('{"data":{"error_code":0}}', 503)];
     case ANSWER.garbled:
-      return '<html>';
+      return [answered('<html>'), answered(''), answered('[]')];
     case ANSWER.of_another:
-      return item(0, { verify_id: '999', certificate_id: 'certificate-2', order_id: SENT.orderId });
+      return [
+        answeredItem(0, { verify_id: '999', certificate_id: 'certificate-2', order_id: orderId }),
+        answeredItem(0, { verify_id: '999', certificate_id: certificateId, order_id: 'order-2' }),
+        answeredItem(0, { verify_id: '999', code: 'encrypted-2' }),
+      ];
     default:
       throw new Error(`Douyin does not answer ${answer}`);
   }

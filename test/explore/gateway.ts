@@ -1,5 +1,5 @@
 // What the model asks of the gateway's rules. The only one who answers is an adapter to src/domain.
-import type { TransitionName } from '../../src/domain/verification.ts';
+import type { RepeatAnswer, TransitionName } from '../../src/domain/verification.ts';
 
 /** What an answer of Douyin's, or its absence, came to. */
 export const CAME_TO = {
@@ -14,6 +14,8 @@ export const CAME_TO = {
   gateway_refused: 9,
   /** It may have been done, and Douyin's reads may tell at once. */
   unclear: 10,
+  /** Two wordings of one answer come to different things. */
+  inconsistent: 11,
 } as const;
 
 /** 1 to 4: a success that names that use. */
@@ -24,6 +26,10 @@ export const VERDICT = {
   undecided: 8,
   undecided_used: 9,
 } as const;
+
+/** What a request may bring anew under a token that is known. */
+export const REQUEST_DIFFERENCES = ['value', 'mode', 'store'] as const;
+export type RequestDifference = (typeof REQUEST_DIFFERENCES)[number];
 
 export interface Gateway {
   /** Whether a change is legal for verification `v` of this state, judged with the sends that its judge has seen. */
@@ -36,6 +42,8 @@ export interface Gateway {
   judgeAnswer(answer: number, use: number, isFirst: boolean, isCallerSupplied: boolean): number;
   /** Judges what the runner has read. @returns one of `VERDICT`, or a use from 1 */
   judgeLookUp(state: Uint8Array, v: number, slot: number): number;
+  /** What a second request with a known token gets, where it is the same or differs in one thing. */
+  answerRepeat(step: number, difference: RequestDifference | null): RepeatAnswer;
   /** Which coupon of the order prepare's list offers for use: 1, 2, or 0 for none. */
   pick(firstStatus: number, secondStatus: number): number;
   /** Whether another verification of the order may have redeemed a coupon, so that this one may not be sent first. */

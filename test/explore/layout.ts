@@ -22,6 +22,10 @@ export const OPTIONS = {
   times_card: 1 << 8,
   /** No Douyin time is known when a coupon is prepared. */
   no_time_at_prepare: 1 << 9,
+  /** The app may be disabled, or lose the store, at any moment. */
+  app_may_lose_right: 1 << 10,
+  /** Both scans come in `encrypted_code` mode under one token of Douyin's, which names no redemption. */
+  token_is_shared: 1 << 11,
 } as const;
 export type OptionName = keyof typeof OPTIONS;
 
@@ -77,6 +81,8 @@ export const AT = {
   judged: 11,
   wait_repeat: 12,
   wait_look: 13,
+  /** Has read that nothing is prepared; Douyin lists the order's coupons next. */
+  preparing: 14,
 } as const;
 
 /** What the process that answers a till is about to do. */
@@ -193,7 +199,7 @@ export const N = {
   moment: 12,
   /** 1: looks up at once, within the step that sent; else when its time has come. */
   isAtOnce: 13,
-  /** 1: certificate/get names another store for our uses; 2: the records do. */
+  /** 1: certificate/get names another store for our uses; 2: the records do; 3: a card's uses are counted, not listed. */
   contradiction: 14,
 } as const;
 
@@ -212,7 +218,10 @@ export const OPERATOR = REVIEW + VERIFICATIONS;
 export const OPERATOR_SIZE = 4;
 export const P = { isLooking: 0, sends: 1, openSends: 2, looks: 3 } as const;
 
-const END = OPERATOR + OPERATOR_SIZE * VERIFICATIONS;
+/** 1: the app was disabled, or lost the store. */
+export const APP_LOST_RIGHT = OPERATOR + OPERATOR_SIZE * VERIFICATIONS;
+
+const END = APP_LOST_RIGHT + 1;
 /** A multiple of four, so that it can be hashed by words. */
 export const STATE_BYTES = Math.ceil(END / 4) * 4;
 
@@ -225,6 +234,10 @@ export const operatorAt = (v: number): number => OPERATOR + v * OPERATOR_SIZE;
 export const optionsOf = (state: Uint8Array): number => (state[0] as number) | ((state[1] as number) << 8);
 export const hasOption = (state: Uint8Array, option: OptionName): boolean =>
   (optionsOf(state) & OPTIONS[option]) !== 0;
+
+/** Whether a scan comes in `encrypted_code` mode: its caller has prepared the first coupon itself. */
+export const isEncrypted = (state: Uint8Array, v: number): boolean =>
+  hasOption(state, 'token_is_shared') || (v === 1 && hasOption(state, 'second_is_encrypted'));
 
 /** Where every moment stands that a state keeps. 0 in such a byte: no moment; n: before the nth of the gaps. */
 export const MOMENTS: readonly number[] = [

@@ -15,6 +15,7 @@ const USAGE = `usage: npm run explore -- [options]
   --max-states N    per world, default 30000000; a world with more is not walked to its end, and says so
   --max-stories N   told per world, default 5
   --quick           of two scans only the worlds that tell most; what continuous integration runs
+  --until-found     ends at the first world with a violation
   --controls        walks broken gateways instead, each of which must be found
   --json            one JSON document on standard output: the figures, and each story as a plan
 `;
@@ -62,6 +63,7 @@ function explore(): number {
       'max-states': { type: 'string', default: '30000000' },
       'max-stories': { type: 'string', default: '5' },
       quick: { type: 'boolean', default: false },
+      'until-found': { type: 'boolean', default: false },
       controls: { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
@@ -75,7 +77,8 @@ function explore(): number {
   const bound = wholeNumber('bound', values.bound);
   const gateway = domainGateway();
   const startedAtMs = performance.now();
-  const walked: WalkedWorld[] = chooseWorlds(values.world, values.quick).map((world) => {
+  const walked: WalkedWorld[] = [];
+  for (const world of chooseWorlds(values.world, values.quick)) {
     const boundHere = Math.max(0, bound - world.lessTroubles);
     const result = walk(gateway, {
       bound: boundHere,
@@ -85,8 +88,9 @@ function explore(): number {
     });
     const told = { world, bound: boundHere, walk: result };
     process.stderr.write(`${summaryOf(told)}\n`);
-    return told;
-  });
+    walked.push(told);
+    if (values['until-found'] && result.violations.length > 0) break;
+  }
   const seconds = Math.round((performance.now() - startedAtMs) / 100) / 10;
   const states = walked.reduce((sum, one) => sum + one.walk.states, 0);
   const violations = walked.flatMap((one) => one.walk.violations);

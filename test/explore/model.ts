@@ -6,7 +6,7 @@ import type { Gateway } from './gateway.ts';
 import { RUNNERS_EACH, STATE_BYTES } from './layout.ts';
 import { engine } from './model/engine.ts';
 import { type Emit, Moves } from './model/moves.ts';
-import { douyin, operator, time } from './model/outsiders.ts';
+import { administrator, douyin, operator, time } from './model/outsiders.ts';
 import { runner } from './model/runners.ts';
 import { till } from './model/tills.ts';
 import { lateSends } from './model/verifies.ts';
@@ -39,6 +39,7 @@ export class Model {
       lateSends(moves, v);
       operator(moves, v);
     }
+    administrator(moves);
     douyin(moves);
     time(moves);
   }

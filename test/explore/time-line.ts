@@ -35,10 +35,11 @@ export function ageMs(state: Uint8Array, moment: number): number {
 /** How long ago a moment is that the longest passage since it was this one. Milliseconds. */
 export const passageMs = (passage: number): number => GAP_MS[passage] as number;
 
-/** The longest passage between now and a moment. */
-export function passageSince(state: Uint8Array, moment: number): number {
+/** The longest passage between an earlier moment and a later one, which is now if nothing is said. */
+export function passageSince(state: Uint8Array, moment: number, until = 1): number {
   let longest = 0;
-  for (let gap = 0; gap < moment - 1; gap += 1) longest = Math.max(longest, state[GAP + gap] as number);
+  for (let gap = until - 1; gap < moment - 1; gap += 1)
+    longest = Math.max(longest, state[GAP + gap] as number);
   return longest;
 }
 

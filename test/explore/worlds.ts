@@ -15,9 +15,10 @@ const ONE_SCAN: readonly (readonly OptionName[])[] = [
   ['times_card'],
   ['times_card', 'replay_says_used'],
   ['times_card', 'cancelled_uses_dropped'],
+  ['app_may_lose_right'],
 ];
 
-/** A second scan of the same order, with a token of its own. Many more orders of steps: walked with one trouble less. */
+/** A second scan of the same order. Many more orders of steps: walked with one or two troubles less. */
 const TWO_SCANS: readonly (readonly OptionName[])[] = [
   ['second_scan'],
   ['second_scan', 'two_coupons'],
@@ -25,11 +26,13 @@ const TWO_SCANS: readonly (readonly OptionName[])[] = [
   ['second_scan', 'second_is_encrypted'],
   ['second_scan', 'second_is_encrypted', 'two_coupons'],
   ['second_scan', 'second_is_encrypted', 'times_card'],
+  ['second_scan', 'second_is_encrypted', 'token_is_shared'],
 ];
 
 const QUICK_TWO_SCANS: readonly string[] = [
   'second_scan,two_coupons',
   'second_scan,second_is_encrypted,times_card',
+  'second_scan,second_is_encrypted,token_is_shared',
 ];
 
 export interface World {
@@ -47,7 +50,7 @@ export const WORLDS: readonly World[] = [
   ...ONE_SCAN.map((names) => ({ options: worldOf(names), lessTroubles: 0, isQuick: true })),
   ...TWO_SCANS.map((names) => ({
     options: worldOf(names),
-    lessTroubles: 1,
+    lessTroubles: names.includes('token_is_shared') ? 2 : 1,
     isQuick: QUICK_TWO_SCANS.includes(names.join()),
   })),
 ];

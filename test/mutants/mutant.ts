@@ -13,6 +13,8 @@ export interface Mutant {
   readonly edits: readonly Edit[];
   /** The tests that must catch it, as paths or folders; without them those closest to its first file. */
   readonly tests?: readonly string[] | undefined;
+  /** Why the exhaustive walk cannot see it, where that is so: it is told apart from what the walk misses. */
+  readonly beyondWalk?: string | undefined;
 }
 
 /** A mutant of one edit. @param more further edits that belong to the same bug */
@@ -21,18 +23,22 @@ export const mutant = (bug: string, file: string, from: string, to: string, ...m
   edits: [{ file, from, to }, ...more],
 });
 
-/** The same, with the tests that must catch it. */
+/** The same, with the tests that must catch it. @param more further edits that belong to the same bug */
 export const mutantOf = (
   tests: readonly string[],
   bug: string,
   file: string,
   from: string,
   to: string,
+  ...more: Edit[]
 ): Mutant => ({
   bug,
-  edits: [{ file, from, to }],
+  edits: [{ file, from, to }, ...more],
   tests,
 });
+
+/** The same bug, which lies outside the world or the bound of the exhaustive walk. @param why in words */
+export const beyondWalk = (why: string, bug: Mutant): Mutant => ({ ...bug, beyondWalk: why });
 
 /** Where pure functions decide about a coupon: what is planted there must also be found by the exhaustive walk alone. */
 const PURE_DECISIONS = [

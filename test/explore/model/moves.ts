@@ -10,6 +10,7 @@ import {
   runnerAt,
   RUNNER_SIZE,
   STATE_BYTES,
+  STOP,
 } from '../layout.ts';
 import { tidyTimeLine } from '../time-line.ts';
 import { ARGUMENTS, CODE, type StepKind } from './steps.ts';
@@ -25,6 +26,8 @@ export class Moves {
   readonly gateway: Gateway;
   readonly #next = new Uint8Array(STATE_BYTES);
   #emit: Emit = () => undefined;
+  /** What was found wrong in the step that `fork` began. */
+  #flaw: string | null = null;
   state: Uint8Array = new Uint8Array(STATE_BYTES);
   /** Whether the steps that are a trouble are asked for, or the others. */
   withTroubles = false;
@@ -46,13 +49,24 @@ export class Moves {
   /** Begins a step: a copy of the state to change. The one before it must be done. */
   fork(): Uint8Array {
     this.#next.set(this.state);
+    this.#flaw = null;
     return this.#next;
   }
 
   /** Ends the step that `fork` began. */
   done(kind: StepKind, argument = 0, violation: string | null = null): void {
     tidy(this.#next);
-    this.#emit(this.#next, CODE[kind] * ARGUMENTS + argument, violation);
+    this.#emit(this.#next, CODE[kind] * ARGUMENTS + argument, violation ?? this.#flaw);
+  }
+
+  /** Whether an unknown verify is repeated next. What Douyin has refused, or calls used, must not be. */
+  repeats(n: Uint8Array, v: number): boolean {
+    const doesRepeat = this.gateway.repeats(n, v);
+    const row = rowAt(v);
+    if (doesRepeat && (n[row + R.outcome] === OUTCOME.refused || n[row + R.sendsStoppedBy] !== STOP.none)) {
+      this.#flaw = `verification ${v + 1} is to be repeated although only look-ups decide it`;
+    }
+    return doesRepeat;
   }
 
   may(name: Parameters<Gateway['may']>[0], v: number, sends = 0, openSends = 0): boolean {

@@ -1,5 +1,6 @@
 // Those who are not the gateway: operators, Douyin’s other users, and time.
 import {
+  APP_LOST_RIGHT,
   AT,
   BY,
   COUPON,
@@ -56,7 +57,8 @@ export function operator(m: Moves, v: number): void {
     success[row + R.lastSent] = 1;
   }
   // That word takes a use from whoever else has the coupon.
-  const isWrong = m.has('second_scan') && !isSpent(m, ownerOf(v, s[row + R.round] as number));
+  const isWrong =
+    m.has('second_scan') && (m.has('token_is_shared') || !isSpent(m, ownerOf(v, s[row + R.round] as number)));
   m.done('operator_says_success', v, isWrong ? WRONG_WORD : null);
   const failed = m.fork();
   forget(failed, at);
@@ -68,6 +70,14 @@ export function operator(m: Moves, v: number): void {
     end(failed, v, STEP.failed, BY.operator);
   } else if (m.may('stop_sends', v)) failed[row + R.sendsStoppedBy] = STOP.operator;
   m.done('operator_says_failed', v, limit);
+}
+
+/** Somebody of ours disables the app, or takes the store from it. */
+export function administrator(m: Moves): void {
+  if (!m.withTroubles || !m.has('app_may_lose_right') || m.state[APP_LOST_RIGHT] === 1) return;
+  const n = m.fork();
+  n[APP_LOST_RIGHT] = 1;
+  m.done('app_loses_right');
 }
 
 /** Douyin's other users, and its refunds. They touch the first coupon only. */

@@ -36,9 +36,14 @@ export function isRowOpen(state: Uint8Array, v: number): boolean {
   return step >= STEP.accepted && step <= STEP.unsettled;
 }
 
+/** Whether the row is in the round that this runner runs, as every statement asks. */
+export function isInRound(state: Uint8Array, v: number, slot: number): boolean {
+  return state[runnerAt(v, slot) + N.round] === state[rowAt(v) + R.round];
+}
+
 /** Whether the row is open, and in the round that this runner runs. */
 export function isOpenIn(state: Uint8Array, v: number, slot: number): boolean {
-  return state[runnerAt(v, slot) + N.round] === state[rowAt(v) + R.round] && isRowOpen(state, v);
+  return isInRound(state, v, slot) && isRowOpen(state, v);
 }
 
 /** What an unknown verify's runner waits for; nothing once the row is closed. */
@@ -51,7 +56,7 @@ export function goOn(m: Moves, n: Uint8Array, v: number, slot: number): void {
   const round = n[at + N.round] as number;
   clear(n, at);
   n[at + N.round] = round;
-  n[at + N.at] = m.gateway.repeats(n, v) ? AT.wait_repeat : AT.wait_look;
+  n[at + N.at] = m.repeats(n, v) ? AT.wait_repeat : AT.wait_look;
 }
 
 /** Ends a round. What only matters while it runs is forgotten. */
@@ -111,7 +116,7 @@ export function note(
   { outcome, stop = STOP.none }: Told,
 ): boolean {
   const row = rowAt(v);
-  if (!isOpenIn(m.state, v, slot) || !m.may('note_unknown', v)) return false;
+  if (!isInRound(m.state, v, slot) || !m.may('note_unknown', v)) return false;
   // A review stays one, whatever an answer that was under way says.
   if (outcome !== undefined && n[row + R.outcome] !== OUTCOME.in_review) n[row + R.outcome] = outcome;
   // That a verify was answered "used" outlives whatever else stops the sends.

@@ -1,10 +1,12 @@
 // A runner of a verification: prepares, counts, sends, waits.
 import {
   ANSWER,
+  APP_LOST_RIGHT,
   AT,
   BY,
   COUPON,
   COUPONS,
+  isEncrypted,
   N,
   OUTCOME,
   PREPARED,
@@ -13,12 +15,13 @@ import {
   rowAt,
   runnerAt,
   STEP,
+  STOP,
 } from '../layout.ts';
 import { PASSAGES, passageSince } from '../time-line.ts';
 import type { Moves } from './moves.ts';
-import { clear, end, goOn, holdRow, isOpenIn, keepsPrepared } from './rows.ts';
+import { clear, end, goOn, holdRow, isInRound, isOpenIn, keepsPrepared } from './rows.ts';
 import { promiseBroken } from './tills.ts';
-import { store, read, judge, storeVerdict } from './verdicts.ts';
+import { fail, store, read, judge, storeVerdict } from './verdicts.ts';
 import { arrive, arriveOddly, leave } from './verifies.ts';
 
 export function runner(m: Moves, v: number, slot: number): void {
@@ -34,6 +37,9 @@ export function runner(m: Moves, v: number, slot: number): void {
   switch (place) {
     case AT.start:
       beginRun(m, v, slot);
+      break;
+    case AT.preparing:
+      prepare(m, v, slot);
       break;
     case AT.prepared:
       storePrepared(m, v, slot);
@@ -63,7 +69,7 @@ export function runner(m: Moves, v: number, slot: number): void {
       break;
     case AT.uncounted: {
       const n = m.fork();
-      if (isOpenIn(m.state, v, slot) && m.may('end_not_attempted', v)) {
+      if (isInRound(m.state, v, slot) && m.may('end_not_attempted', v)) {
         end(n, v, STEP.not_attempted, BY.nobody);
         clear(n, at);
       } else goOn(m, n, v, slot);
@@ -121,6 +127,14 @@ function troublesOfRunner(m: Moves, v: number, slot: number): void {
       n[at + N.at] = AT.unanswered;
       n[at + N.answer] = ANSWER.not_sent;
       m.done('send_fails', argument);
+      if (isInRound(s, v, slot) && m.may('uncount_send', v, s[at + N.sends], s[at + N.openSends])) {
+        const taken = m.fork();
+        const row = rowAt(v);
+        taken[row + R.openSends] = (s[row + R.openSends] as number) - 1;
+        taken[at + N.at] = AT.unanswered;
+        taken[at + N.answer] = ANSWER.not_sent;
+        m.done('send_fails_unacknowledged', argument);
+      }
       break;
     }
     case AT.asking: {
@@ -145,6 +159,7 @@ function troublesOfRunner(m: Moves, v: number, slot: number): void {
       read(m, v, slot, 'read_without_records');
       read(m, v, slot, 'read_other_store');
       read(m, v, slot, 'read_other_store_recorded');
+      if (m.has('times_card')) read(m, v, slot, 'read_card_without_uses');
       break;
   }
 }
@@ -159,20 +174,34 @@ function beginRun(m: Moves, v: number, slot: number): void {
   n[at + N.isSlept] = 0;
   if (!isOpenIn(m.state, v, slot)) {
     clear(n, at);
-  } else if (m.may('end_too_late', v)) {
-    end(n, v, STEP.not_attempted, BY.nobody);
+  } else if (endUnlessWanted(m, n, v)) {
     clear(n, at);
   } else if (step === STEP.accepted) {
-    const picked = m.gateway.pick(listed(m, 0), m.has('two_coupons') ? listed(m, 1) : -1);
-    n[at + N.at] = AT.prepared;
-    n[at + N.answer] = picked === 0 ? PREPARED.none_usable : picked;
-    n[at + N.moment] = keepsPrepared(m) ? 1 : 0;
-  } else if ((s[row + R.openSends] as number) > 0 && !m.gateway.repeats(s, v)) {
+    n[at + N.at] = AT.preparing;
+  } else if ((s[row + R.openSends] as number) > 0 && !m.repeats(n, v)) {
     n[at + N.at] = AT.wait_look;
   } else {
     n[at + N.at] = AT.count;
   }
   m.done('begin', argument);
+}
+
+/** Ends the round that is too late, or whose app has lost its right. @returns whether it did */
+function endUnlessWanted(m: Moves, n: Uint8Array, v: number): boolean {
+  const isWanted = m.state[APP_LOST_RIGHT] === 0 || (m.state[rowAt(v) + R.openSends] as number) > 0;
+  const isEnded = m.may('end_too_late', v) || (!isWanted && m.may('end_not_attempted', v));
+  if (isEnded) end(n, v, STEP.not_attempted, BY.nobody);
+  return isEnded;
+}
+
+function prepare(m: Moves, v: number, slot: number): void {
+  const n = m.fork();
+  const at = runnerAt(v, slot);
+  const picked = m.gateway.pick(listed(m, 0), m.has('two_coupons') ? listed(m, 1) : -1);
+  n[at + N.at] = AT.prepared;
+  n[at + N.answer] = picked === 0 ? PREPARED.none_usable : picked;
+  n[at + N.moment] = keepsPrepared(m) ? 1 : 0;
+  m.done('prepare', v * 2 + slot);
 }
 
 /** A coupon as prepare lists it: -1 if it does not. */
@@ -192,11 +221,12 @@ function storePrepared(m: Moves, v: number, slot: number): void {
   const row = rowAt(v);
   const answer = s[at + N.answer] as number;
   const moment = s[at + N.moment] as number;
-  const isRunning = isOpenIn(m.state, v, slot);
+  const isRunning = isInRound(m.state, v, slot);
   n[at + N.answer] = 0;
   n[at + N.moment] = 0;
   n[at + N.isSlept] = 0;
   n[at + N.at] = AT.start;
+  let violation: string | null = null;
   if (answer === PREPARED.unavailable) {
     if (isRunning && m.may('end_not_attempted', v)) {
       end(n, v, STEP.not_attempted, BY.nobody);
@@ -204,7 +234,7 @@ function storePrepared(m: Moves, v: number, slot: number): void {
     }
   } else if (answer === PREPARED.none_usable) {
     if (isRunning && m.may('prepare_refused', v)) {
-      end(n, v, STEP.failed, BY.prepare);
+      violation = fail(m, n, v, BY.prepare);
       clear(n, at);
     }
   } else if (isRunning && m.gateway.isHeldForSibling(s, v)) {
@@ -223,7 +253,7 @@ function storePrepared(m: Moves, v: number, slot: number): void {
     n[row + R.coupon] = answer;
     n[row + R.preparedAt] = moment;
   }
-  m.done('store_prepared', v * 2 + slot);
+  m.done('store_prepared', v * 2 + slot, violation);
 }
 
 function count(m: Moves, v: number, slot: number): void {
@@ -234,18 +264,8 @@ function count(m: Moves, v: number, slot: number): void {
   const isFirst = s[row + R.openSends] === 0;
   const n = m.fork();
   n[at + N.isSlept] = 0;
-  if (isOpenIn(m.state, v, slot) && isFirst && m.gateway.isHeldForSibling(s, v)) {
-    if (m.may('discard_prepared', v)) {
-      n[row + R.step] = STEP.accepted;
-      n[row + R.coupon] = 0;
-      n[row + R.preparedAt] = 0;
-    }
-    n[at + N.at] = AT.start;
-    m.done('count', argument);
-    return;
-  }
-  if (!isOpenIn(m.state, v, slot) || !m.may('count_send', v)) {
-    goOn(m, n, v, slot);
+  if (!isInRound(s, v, slot) || !m.may('count_send', v)) {
+    afterNotCounted(m, n, v, slot);
     m.done('count', argument);
     return;
   }
@@ -265,14 +285,48 @@ function count(m: Moves, v: number, slot: number): void {
   if (isFirst && isSiblingInDoubt(m, v)) {
     violation = `a first verify of till ${v + 1} goes out while another verification of the order is in doubt`;
   }
+  if (isFirst && s[APP_LOST_RIGHT] === 1) violation = 'a first verify goes out for an app that may not send';
   if (s[row + R.step] === STEP.accepted) violation = 'a verify is counted that was never prepared';
+  if (s[row + R.outcome] === OUTCOME.in_review) violation = 'a verify that Douyin reviews is sent again';
+  if (s[row + R.sendsStoppedBy] !== STOP.none)
+    violation = 'a verify goes out although nothing is to be sent any more';
+  if (!isFirst && passageSince(s, s[row + R.firstSent] as number) >= PASSAGES.past_repeats) {
+    violation = 'a verify is repeated when Douyin may have forgotten its token';
+  }
   m.done('count', argument, violation);
+}
+
+/** What a runner does whose send was not counted. */
+function afterNotCounted(m: Moves, n: Uint8Array, v: number, slot: number): void {
+  const s = m.state;
+  const at = runnerAt(v, slot);
+  const row = rowAt(v);
+  if (!isOpenIn(s, v, slot) || (s[row + R.openSends] as number) > 0) {
+    goOn(m, n, v, slot);
+    return;
+  }
+  if (endUnlessWanted(m, n, v)) {
+    clear(n, at);
+    return;
+  }
+  if (s[row + R.sendsStoppedBy] !== STOP.none && m.may('end_not_attempted', v)) {
+    end(n, v, STEP.not_attempted, BY.nobody);
+    clear(n, at);
+    return;
+  }
+  // Held for another verification of the order: prepared anew.
+  if (m.may('discard_prepared', v)) {
+    n[row + R.step] = STEP.accepted;
+    n[row + R.coupon] = 0;
+    n[row + R.preparedAt] = 0;
+  }
+  n[at + N.at] = AT.start;
 }
 
 /** The rule itself, apart from how the gateway keeps it. */
 function isSiblingInDoubt(m: Moves, v: number): boolean {
   const s = m.state;
-  if (!m.has('second_scan') || (v === 1 && m.has('second_is_encrypted'))) return false;
+  if (!m.has('second_scan') || isEncrypted(s, v)) return false;
   const other = rowAt(1 - v);
   // A caller that prepared by itself names no order: only its coupon is known.
   if (m.has('second_is_encrypted') && s[other + R.coupon] !== s[rowAt(v) + R.coupon]) return false;

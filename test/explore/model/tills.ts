@@ -3,6 +3,7 @@ import {
   AT,
   BY,
   HANDLER,
+  isEncrypted,
   LATE,
   N,
   ownerOf,
@@ -18,6 +19,7 @@ import {
   useAt,
   USES,
 } from '../layout.ts';
+import { REQUEST_DIFFERENCES } from '../gateway.ts';
 import type { Moves } from './moves.ts';
 import { end, startRunner } from './rows.ts';
 
@@ -34,12 +36,11 @@ export function till(m: Moves, v: number): void {
   const step = s[row + R.step] as number;
 
   if (told === TOLD.not_asked && (v === 0 || s[rowAt(0) + R.step] !== STEP.none)) {
-    const isEncrypted = v === 1 && m.has('second_is_encrypted');
     if (!m.withTroubles) {
-      accept(m, v, isEncrypted);
+      accept(m, v);
       m.done('ask', v);
     } else {
-      const n = accept(m, v, isEncrypted);
+      const n = accept(m, v);
       n[till + T.told] = TOLD.nothing;
       n[till + T.promises] = 1;
       n[till + T.handler] = HANDLER.fencing;
@@ -115,11 +116,17 @@ export function till(m: Moves, v: number): void {
     n[till + T.returns] = returns + 1;
     n[till + T.told] = TOLD.waits;
     n[till + T.handler] = HANDLER.waiting;
-    if (step === STEP.not_attempted) {
+    const isOtherTaken = REQUEST_DIFFERENCES.some(
+      (difference) => m.gateway.answerRepeat(step, difference) !== 'other_request',
+    );
+    if (isOtherTaken) {
+      m.done('come_back', v, 'another request under the same token is taken for the same');
+      return;
+    }
+    if (m.gateway.answerRepeat(step, null) === 'try_again') {
       if ((s[row + R.round] as number) >= MAX_ROUNDS) return;
-      const isEncrypted = v === 1 && m.has('second_is_encrypted');
-      if (!m.may(isEncrypted ? 'reopen_prepared' : 'reopen', v)) return;
-      begin(n, v, isEncrypted, (s[row + R.round] as number) + 1);
+      if (!m.may(isEncrypted(s, v) ? 'reopen_prepared' : 'reopen', v)) return;
+      begin(n, v, (s[row + R.round] as number) + 1);
       n[till + T.handler] = HANDLER.stored;
     } else if (step === STEP.accepted || step === STEP.prepared) {
       // Asked again: what the earlier request was promised no longer binds.
@@ -130,21 +137,21 @@ export function till(m: Moves, v: number): void {
   }
 }
 
-function accept(m: Moves, v: number, isEncrypted: boolean): Uint8Array {
+function accept(m: Moves, v: number): Uint8Array {
   const n = m.fork();
   n[tillAt(v) + T.told] = TOLD.waits;
   n[tillAt(v) + T.handler] = HANDLER.stored;
-  begin(n, v, isEncrypted, 1);
+  begin(n, v, 1);
   return n;
 }
 
-function begin(n: Uint8Array, v: number, isEncrypted: boolean, round: number): void {
+function begin(n: Uint8Array, v: number, round: number): void {
   const row = rowAt(v);
   n.fill(0, row, row + R.workflow + 1);
-  n[row + R.step] = isEncrypted ? STEP.prepared : STEP.accepted;
+  n[row + R.step] = isEncrypted(n, v) ? STEP.prepared : STEP.accepted;
   n[row + R.round] = round;
   n[row + R.roundStarted] = 1;
-  if (isEncrypted) n[row + R.coupon] = 1;
+  if (isEncrypted(n, v)) n[row + R.coupon] = 1;
 }
 
 function tell(n: Uint8Array, v: number): void {

@@ -6,6 +6,7 @@ import {
   BY,
   COUPON,
   COUPONS,
+  isEncrypted,
   N,
   OUTCOME,
   OWNER,
@@ -20,7 +21,8 @@ import {
   USES,
 } from '../layout.ts';
 import { UNKNOWN_REVIEW, isReviewUnknown, type Moves } from './moves.ts';
-import { clear, end, goOn, isOpenIn, note, noteAndLook } from './rows.ts';
+import { PASSAGES, passageSince } from '../time-line.ts';
+import { clear, end, goOn, isInRound, isOpenIn, note, noteAndLook } from './rows.ts';
 import type { StepKind } from './steps.ts';
 
 const SAID_USED = { outcome: OUTCOME.unanswered, stop: STOP.said_used };
@@ -32,10 +34,9 @@ export function store(m: Moves, v: number, slot: number): void {
   const argument = v * 2 + slot;
   const sends = s[at + N.sends] as number;
   const openSends = s[at + N.openSends] as number;
-  const isEncrypted = v === 1 && m.has('second_is_encrypted');
   const use = s[at + N.use] as number;
-  const cameTo = m.gateway.judgeAnswer(s[at + N.answer] as number, use, openSends === 1, isEncrypted);
-  const isRunning = isOpenIn(m.state, v, slot);
+  const cameTo = m.gateway.judgeAnswer(s[at + N.answer] as number, use, openSends === 1, isEncrypted(s, v));
+  const isRunning = isInRound(m.state, v, slot);
   const n = m.fork();
   n[at + N.answer] = 0;
   n[at + N.use] = 0;
@@ -54,6 +55,9 @@ export function store(m: Moves, v: number, slot: number): void {
       if (isRunning && m.may('verify_succeeded', v)) {
         violation = succeed(m, n, v, use, BY.verify);
         clear(n, at);
+      } else if (isOpenIn(s, v, slot)) {
+        // Another verification holds the token too: whose redemption it is only the reads can tell.
+        noteAndLook(m, n, v, slot, SAID_USED);
       } else goOn(m, n, v, slot);
       break;
     case CAME_TO.replayed:
@@ -65,7 +69,7 @@ export function store(m: Moves, v: number, slot: number): void {
     case CAME_TO.refused_as_used:
     case CAME_TO.refused:
       if (isRunning && m.may('verify_refused', v, sends, openSends)) {
-        violation = fail(n, v, BY.verify);
+        violation = fail(m, n, v, BY.verify);
         clear(n, at);
       } else {
         const isUsed = cameTo === CAME_TO.refused_as_used;
@@ -100,11 +104,22 @@ function isCreditedToAnother(m: Moves, v: number, use: number): boolean {
   return m.state[other + R.step] === STEP.success && m.state[other + R.use] === use;
 }
 
+/** Whether a success is by this use: it names it, or by an answer that names none. */
+function isUseNamed(state: Uint8Array, row: number, use: number): boolean {
+  return state[row + R.use] === use || (state[row + R.use] === 0 && state[row + R.by] === BY.verify);
+}
+
 function succeed(m: Moves, n: Uint8Array, v: number, use: number, by: number): string | null {
   const row = rowAt(v);
+  const replaced = replacesVerdict(m, v);
+  if (replaced !== null) return replaced;
   end(n, v, STEP.success, by);
   n[row + R.use] = use;
-  if (use === 0) return null;
+  if (use === 0) {
+    // Under a shared token Douyin names no redemption: there must be one for each.
+    const isShared = n[rowAt(1 - v) + R.step] === STEP.success && usesOfOurs(n) < 2;
+    return isShared ? 'two verifications succeed by one redemption' : null;
+  }
   const owner = n[useAt(use - 1) + U.owner] as number;
   if (owner === ownerOf(v, 1) || owner === ownerOf(v, 2)) return null;
   const isOfTheOther = owner === ownerOf(1 - v, 1) || owner === ownerOf(1 - v, 2);
@@ -125,17 +140,26 @@ function usesOfOurs(n: Uint8Array): number {
   return ours;
 }
 
-function fail(n: Uint8Array, v: number, by: number): string | null {
+export function fail(m: Moves, n: Uint8Array, v: number, by: number): string | null {
+  const replaced = replacesVerdict(m, v);
+  if (replaced !== null) return replaced;
   end(n, v, STEP.failed, by);
   for (let use = 0; use < USES; use += 1) {
     const at = useAt(use);
     const isOwn = n[at + U.owner] === ownerOf(v, 1) || n[at + U.owner] === ownerOf(v, 2);
     if (!isOwn || n[at + U.isCancelled] === 1) continue;
     const other = rowAt(1 - v);
-    if (n[other + R.step] === STEP.success && n[other + R.use] === use + 1) continue;
+    if (n[other + R.step] === STEP.success && isUseNamed(n, other, use + 1)) continue;
     return `verification ${v + 1} is settled as failed although our own redemption is in force`;
   }
   return null;
+}
+
+function replacesVerdict(m: Moves, v: number): string | null {
+  const step = m.state[rowAt(v) + R.step] as number;
+  return step === STEP.success || step === STEP.failed
+    ? `a verdict replaces that of verification ${v + 1}`
+    : null;
 }
 
 export function read(m: Moves, v: number, slot: number, how: Extract<StepKind, `read${string}`>): void {
@@ -165,6 +189,7 @@ export function read(m: Moves, v: number, slot: number, how: Extract<StepKind, `
   if (how !== 'read' && shown === 0 && how !== 'read_stale') return;
   if (how === 'read_other_store') n[at + N.contradiction] = 1;
   if (how === 'read_other_store_recorded') n[at + N.contradiction] = 2;
+  if (how === 'read_card_without_uses') n[at + N.contradiction] = 3;
   n[at + N.seenStatus] = status;
   n[at + N.seenUses] = shown;
   n[at + N.seenRecords] = recorded;
@@ -205,7 +230,41 @@ export function judge(m: Moves, v: number, slot: number): void {
   }
   n[at + N.verdict] = verdict;
   n[at + N.at] = AT.judged;
-  m.done('judge', argument, verdict > USES && isReviewUnknown(s, v) ? UNKNOWN_REVIEW : null);
+  const isHidden = verdict > USES && isReviewUnknown(s, v);
+  m.done('judge', argument, isHidden ? UNKNOWN_REVIEW : refusesTooEarly(m, v, slot, verdict));
+}
+
+/** A refusal by Douyin's reads that its own rules do not bear, whether or not it can be stored. */
+function refusesTooEarly(m: Moves, v: number, slot: number, verdict: number): string | null {
+  if (verdict <= USES) return null;
+  const s = m.state;
+  const row = rowAt(v);
+  const at = runnerAt(v, slot);
+  const lastSent = s[row + R.lastSent] as number;
+  if (lastSent !== 0 && s[row + R.sends] === s[at + N.sends]) {
+    // As old as it was when the row was read.
+    const passage = passageSince(s, lastSent, s[at + N.moment]);
+    const outcome = s[at + N.outcome] as number;
+    if (passage < PASSAGES.past_arrival)
+      return `reads refuse verification ${v + 1} while its verify may arrive`;
+    if (outcome === OUTCOME.in_review && passage < PASSAGES.past_review) {
+      return `reads refuse verification ${v + 1} while its review may redeem it`;
+    }
+    if (verdict === VERDICT.unused && outcome === OUTCOME.unanswered && passage < PASSAGES.past_unused) {
+      return `an unused coupon refuses verification ${v + 1} before its time`;
+    }
+  }
+  // Without any time of Douyin's nobody can tell whose use it was.
+  if (m.has('no_time_at_send') && m.has('no_time_at_prepare') && m.has('no_time_at_look_up')) return null;
+  for (let use = 0; use < USES; use += 1) {
+    const isShownCancelled = ((s[at + N.seenUses] as number) & (16 << use)) !== 0;
+    const owner = s[useAt(use) + U.owner] as number;
+    const isOwn = owner === ownerOf(v, 1) || owner === ownerOf(v, 2);
+    if (isShownCancelled && isOwn && s[at + N.contradiction] === 0 && !isCreditedToAnother(m, v, use + 1)) {
+      return `reads show verification ${v + 1} its own cancelled use, and refuse it`;
+    }
+  }
+  return null;
 }
 
 export function storeVerdict(m: Moves, v: number, slot: number): void {
@@ -213,7 +272,7 @@ export function storeVerdict(m: Moves, v: number, slot: number): void {
   const at = runnerAt(v, slot);
   const n = m.fork();
   const verdict = s[at + N.verdict] as number;
-  const isRunning = isOpenIn(m.state, v, slot);
+  const isRunning = isInRound(m.state, v, slot);
   let violation: string | null = null;
   n[at + N.verdict] = 0;
   n[at + N.isSlept] = 0;
@@ -223,7 +282,7 @@ export function storeVerdict(m: Moves, v: number, slot: number): void {
       clear(n, at);
     } else goOn(m, n, v, slot);
   } else if (isRunning && m.may('look_up_refused', v, s[at + N.sends], s[at + N.openSends])) {
-    violation = fail(n, v, BY.look_up);
+    violation = fail(m, n, v, BY.look_up);
     clear(n, at);
   } else goOn(m, n, v, slot);
   m.done('store_verdict', v * 2 + slot, violation);
@@ -241,6 +300,10 @@ const PLAIN: Readonly<Partial<Record<number, readonly number[]>>> = {
 
 /** An answer that was taken for less, or for more, than it says. */
 function misheard(answer: number, cameTo: number, isFirst: boolean): string | null {
+  if (answer === ANSWER.of_another && cameTo === CAME_TO.verified) {
+    return 'an answer about another coupon is taken for ours';
+  }
+  if (cameTo === CAME_TO.inconsistent) return 'two wordings of one answer come to different things';
   if (isFirst) {
     const plain = PLAIN[answer];
     return plain && !plain.includes(cameTo)

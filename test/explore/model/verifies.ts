@@ -49,12 +49,17 @@ function perform(
   round: number,
 ): { answer: number; use: number; violation: string | null } {
   const owner = ownerOf(v, round);
+  const isNamed = !m.has('token_is_shared');
   const coupon = n[rowAt(v) + R.coupon] as number;
   const status = n[COUPONS + coupon - 1] as number;
   for (let use = 0; use < USES; use += 1) {
-    if (n[useAt(use) + U.owner] !== owner) continue;
+    const isOfToken = m.has('token_is_shared')
+      ? (n[useAt(use) + U.owner] as number) > 0 && (n[useAt(use) + U.owner] as number) < OWNER.other_channel
+      : n[useAt(use) + U.owner] === owner;
+    if (!isOfToken) continue;
     const isInWindow = passageSince(n, n[useAt(use) + U.at] as number) < PASSAGES.past_repeats;
-    if (isInWindow && !m.has('replay_says_used')) return { answer: ANSWER.ok, use: use + 1, violation: null };
+    if (isInWindow && !m.has('replay_says_used'))
+      return { answer: ANSWER.ok, use: isNamed ? use + 1 : 0, violation: null };
     if (isInWindow || status !== COUPON.unused)
       return { answer: ANSWER.already_used, use: 0, violation: null };
     // Past the window a token may well be taken for a new one.
@@ -66,7 +71,7 @@ function perform(
   if (status === COUPON.unused) {
     const made = use(m, n, owner, coupon);
     if (made === 0) return { answer: ANSWER.busy, use: 0, violation: null };
-    return { answer: ANSWER.ok, use: made, violation: redeemedWrongly(n, v, round) };
+    return { answer: ANSWER.ok, use: isNamed ? made : 0, violation: redeemedWrongly(n, v, round) };
   }
   return {
     answer: status === COUPON.used ? ANSWER.already_used : ANSWER.refunded,

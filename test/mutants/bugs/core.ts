@@ -1,5 +1,5 @@
 // Bugs planted in the settlement core: what an answer means, what may be sent, what ends a verification.
-import { type Mutant, mutant, mutantOf } from '../mutant.ts';
+import { beyondWalk, type Mutant, mutant, mutantOf } from '../mutant.ts';
 
 const OUTCOME = 'src/douyin/verify-outcome.ts';
 const SETTLEMENT = 'src/domain/settlement.ts';
@@ -404,11 +404,14 @@ export const CORE_BUGS: readonly Mutant[] = [
     'notBefore !== null &&\n    !isBefore(use, notBefore)',
     'notBefore !== null',
   ),
-  mutant(
-    'another verification may have made a use from before it was sent',
-    SETTLEMENT,
-    'atMs >= (notBefore?.getTime() ?? -Infinity) - DOUYIN_TIME_MARGIN_MS &&',
-    '',
+  beyondWalk(
+    'three troubles in one story of two scans: a use from before, and the answers of both lost',
+    mutant(
+      'another verification may have made a use from before it was sent',
+      SETTLEMENT,
+      'atMs >= (notBefore?.getTime() ?? -Infinity) - DOUYIN_TIME_MARGIN_MS &&',
+      '',
+    ),
   ),
   mutant(
     'a use that the two reads tell differently is another’s',
@@ -422,11 +425,14 @@ export const CORE_BUGS: readonly Mutant[] = [
     "if (verification.isTimesCard || certificate.kind === 'times_card') {",
     "if (verification.isTimesCard && certificate.kind === 'unknown') {",
   ),
-  mutant(
-    'a cancelled use of another ends a doubt',
-    SETTLEMENT,
-    'const latest = latestUse(uses.filter((use) => !use.isCancelled));',
-    'const latest = latestUse(uses);',
+  beyondWalk(
+    'four troubles: another’s use, its cancelling, our answer lost, and reads that show “used” without our use',
+    mutant(
+      'a cancelled use of another ends a doubt',
+      SETTLEMENT,
+      'const latest = latestUse(uses.filter((use) => !use.isCancelled));',
+      'const latest = latestUse(uses);',
+    ),
   ),
   mutant(
     'our own use that was cancelled is no use',
@@ -512,6 +518,22 @@ export const CORE_BUGS: readonly Mutant[] = [
     LOOK_UP,
     '  run.deps.board.publish(marked);\n',
     '',
+  ),
+
+  // Around the steps.
+  mutantOf(
+    ['test/activities/heartbeat.test.ts'],
+    'a running activity does not say that it runs',
+    'activities/index.ts',
+    'const heartbeat = setInterval(() => context?.heartbeat(), HEARTBEAT_MS);',
+    'const heartbeat = setInterval(() => void context, HEARTBEAT_MS);',
+  ),
+  mutantOf(
+    ['test/workflows/continue-as-new.test.ts'],
+    'an operator’s “try again” goes on where the tries had ended',
+    'workflows/enrich-order.ts',
+    'if (await condition(() => isWoken, delayMs ?? DAILY)) failedTries = 0;',
+    'await condition(() => isWoken, delayMs ?? DAILY);',
   ),
 
   // Sweeping, waiting, fencing.

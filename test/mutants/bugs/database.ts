@@ -10,6 +10,8 @@ const TOKENS = 'src/db/database-token-store.ts';
 const TOKEN_TESTS = ['test/db/database-token-store.test.ts'];
 const PAUSES = 'src/db/database-pause-store.ts';
 const PAUSE_TESTS = ['test/db/database-pause-store.test.ts'];
+const NONCES = 'src/db/repositories/nonce.repository.ts';
+const NONCE_TESTS = ['test/db/nonces.test.ts'];
 const BOX = 'src/secret-box.ts';
 
 export const DATABASE_BUGS: readonly Mutant[] = [
@@ -77,6 +79,37 @@ export const DATABASE_BUGS: readonly Mutant[] = [
     REPORTS,
     "to_char(v.created_at at time zone ${timeZone}, 'YYYY-MM-DD')",
     "to_char(v.created_at at time zone left(${timeZone}, 0) || 'UTC', 'YYYY-MM-DD')",
+  ),
+
+  mutantOf(
+    SUMMARY_TESTS,
+    'a summary’s receipts are what was paid',
+    REPORTS,
+    'coalesce(sum(v.receipt_amount) filter',
+    'coalesce(sum(v.pay_amount) filter',
+  ),
+  mutantOf(
+    SUMMARY_TESTS,
+    'a summary’s discounts are those of every status',
+    REPORTS,
+    'sum(v.discount_amount) filter (where ${IS_REDEEMED})',
+    'sum(v.discount_amount)',
+  ),
+
+  // Nonces.
+  mutantOf(
+    NONCE_TESTS,
+    'the sweep deletes nonces an hour early',
+    NONCES,
+    "where expires_at < now() - interval '1 minute'",
+    "where expires_at < now() + interval '1 hour'",
+  ),
+  mutantOf(
+    NONCE_TESTS,
+    'a nonce is free again before its window ends',
+    NONCES,
+    'where held.expires_at < now()',
+    "where held.expires_at < now() + interval '1 hour'",
   ),
 
   // Leases, pauses, sealing.

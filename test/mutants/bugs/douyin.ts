@@ -103,6 +103,13 @@ export const DOUYIN_BUGS: readonly Mutant[] = [
   ),
   mutantOf(
     LINK_TESTS,
+    'a name with one public address may lead to a private one as well',
+    LINK,
+    'addresses.every(({ address }) => isPublicAddress(address))',
+    'addresses.some(({ address }) => isPublicAddress(address))',
+  ),
+  mutantOf(
+    LINK_TESTS,
     'a link that is gone is a Douyin that cannot be asked',
     LINK,
     'if (status >= 500 || status === 429 || status === 408) throw',
@@ -148,6 +155,18 @@ export const DOUYIN_BUGS: readonly Mutant[] = [
     'src/domain/amounts.ts',
     'Math.max(0, originalFen - payFen)',
     'Math.max(0, originalFen)',
+  ),
+  mutant(
+    'what the merchant receives for a coupon is what was paid for it',
+    'src/domain/amounts.ts',
+    'receiptFen: share?.receiptAmountFen ?? null,',
+    'receiptFen: share?.payAmountFen ?? null,',
+  ),
+  mutant(
+    'a coupon’s part of its order is the whole order',
+    'src/domain/amounts.ts',
+    'if (part && more.length === 0) return part;',
+    'if (part && more.length === 0) return order;',
   ),
   mutant(
     'one sub-order stands for the coupon whose number it has, whoever else it is of',

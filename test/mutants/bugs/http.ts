@@ -115,6 +115,13 @@ export const HTTP_BUGS: readonly Mutant[] = [
 
   // Doors.
   mutantOf(
+    ['test/http/health.test.ts'],
+    'a process that stops takes the work of offices',
+    'src/http/middleware/refuse-when-stopping.ts',
+    "ctx.path.startsWith('/v1/')",
+    "ctx.path.startsWith('/v1/open/')",
+  ),
+  mutantOf(
     LIMIT_TESTS,
     'one more than the limit is let in',
     LIMIT,

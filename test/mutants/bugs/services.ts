@@ -12,6 +12,10 @@ const READ_TOKEN_TESTS = [
 ];
 const SECRETS = 'src/services/manage-app-secrets.ts';
 const AUDIT_TESTS = ['test/http/internal/audited-changes.test.ts'];
+const RATES = 'src/services/rate-limits.ts';
+const RATE_TESTS = ['test/http/open/rate-limits.test.ts'];
+const HEALTH = 'src/services/check-health.ts';
+const HEALTH_TESTS = ['test/http/health.test.ts'];
 const REPORTS = 'src/services/report-verifications.ts';
 const REPORT_TESTS = ['test/http/internal/report-verifications.test.ts'];
 
@@ -58,6 +62,67 @@ export const SERVICE_BUGS: readonly Mutant[] = [
     AUTHENTICATE,
     "if (!isFresh) throw new AppError('auth.nonce_reused');",
     "if (!isFresh && nonce.nonce === '') throw new AppError('auth.nonce_reused');",
+  ),
+
+  mutantOf(
+    AUTH_TESTS,
+    'a nonce is free again a minute after its timestamp',
+    AUTHENTICATE,
+    'timestamp.getTime() + SIGNATURE_WINDOW_MS + NONCE_GRACE_MS',
+    'timestamp.getTime() + NONCE_GRACE_MS',
+  ),
+
+  // Who calls too often, and who guesses.
+  mutantOf(
+    RATE_TESTS,
+    'an app’s requests are not counted',
+    RATES,
+    'if (isAllowed) this.#counter.add(key, nowMs);',
+    '',
+  ),
+  mutantOf(
+    RATE_TESTS,
+    'one app’s guesses stop every app at the store',
+    RATES,
+    'const key = `${trial.appId}/${trial.poiId}`;',
+    'const key = trial.poiId;',
+  ),
+  mutantOf(
+    RATE_TESTS,
+    'guesses at one store stop the app everywhere',
+    RATES,
+    'const key = `${trial.appId}/${trial.poiId}`;',
+    'const key = String(trial.appId);',
+  ),
+  mutantOf(
+    RATE_TESTS,
+    'guesses by prepare are not counted',
+    'src/http/routes/open/prepare-coupon.ts',
+    '({ errorCode }) => isUnknownCoupon(errorCode),',
+    '({ errorCode }) => isUnknownCoupon(errorCode) && errorCode < 0,',
+  ),
+  mutantOf(
+    RATE_TESTS,
+    'a guesser is stopped for ever',
+    RATES,
+    'nowMs - known.startedAtMs >= UNKNOWN_CODES.windowMs',
+    'nowMs - known.startedAtMs >= Infinity',
+  ),
+
+  // Whether it is well.
+  mutantOf(
+    HEALTH_TESTS,
+    'the first answer about health is told for ever',
+    HEALTH,
+    'nowMs - this.#latest.atMs >= KEPT_MS',
+    'nowMs < this.#latest.atMs',
+  ),
+  mutantOf(
+    HEALTH_TESTS,
+    'a gateway without its database is well while Temporal answers',
+    HEALTH,
+    "database === 'down' || temporal === 'down'",
+    "database === 'down' && temporal === 'down'",
   ),
 
   // What is audited.
@@ -138,6 +203,18 @@ export const SERVICE_BUGS: readonly Mutant[] = [
     'src/services/advise-cashier.ts',
     'if (ids.length === 0) return new Map();',
     'if (ids.length >= 0) return new Map();',
+  ),
+  mutantOf(
+    ['test/http/open/advice-of-earlier-use.test.ts'],
+    'the advice names the record that was made next',
+    'src/services/advise-cashier.ts',
+    'related.get(verification.relatedVerificationId ?? 0)',
+    'related.get(verification.relatedVerificationId ?? verification.id + 1)',
+    {
+      file: 'src/services/advise-cashier.ts',
+      from: '.map(({ relatedVerificationId }) => relatedVerificationId)',
+      to: '.map(({ id, relatedVerificationId }) => relatedVerificationId ?? id + 1)',
+    },
   ),
 
   // What is listed.
