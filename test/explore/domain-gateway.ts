@@ -484,7 +484,7 @@ function judgeEvidence(key: string): LookUpVerdict {
     {
       certificate,
       recordedUses,
-      areRecordsWhole: true,
+      areRecordsWhole: contradiction !== 4,
       notBefore: firstSendByDouyin(verification, has('no_time_at_look_up') ? null : atDouyin(0)),
       claims: otherStep === STEP.success ? [claim] : [],
       rivals: otherStep !== 0 && otherStep !== STEP.success && isFirst === 1 ? [claim] : [],

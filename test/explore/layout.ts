@@ -199,7 +199,7 @@ export const N = {
   moment: 12,
   /** 1: looks up at once, within the step that sent; else when its time has come. */
   isAtOnce: 13,
-  /** 1: certificate/get names another store for our uses; 2: the records do; 3: a card's uses are counted, not listed. */
+  /** 1: certificate/get names another store for our uses; 2: the records do; 3: a card's uses are counted, not listed; 4: nothing is listed, and records are left out. */
   contradiction: 14,
 } as const;
 

@@ -97,6 +97,7 @@ const WORDS: Readonly<Record<StepKind, (who: string, argument: number) => string
   read_other_store: (who) => `${who} asks Douyin's reads; get names another store than the records`,
   read_other_store_recorded: (who) => `${who} asks Douyin's reads; the records name another store than get`,
   read_card_without_uses: (who) => `${who} asks Douyin's reads, which count the card's uses and list none`,
+  read_records_cut: (who) => `${who} asks Douyin's reads, which show no use, and not all of the records`,
   judge: (who) => `${who} judges what it read`,
   store_verdict: (who) => `${who} stores the verdict of the reads`,
   look_again: (who) => `${who} looks again`,

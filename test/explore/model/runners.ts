@@ -159,6 +159,7 @@ function troublesOfRunner(m: Moves, v: number, slot: number): void {
       read(m, v, slot, 'read_without_records');
       read(m, v, slot, 'read_other_store');
       read(m, v, slot, 'read_other_store_recorded');
+      read(m, v, slot, 'read_records_cut');
       if (m.has('times_card')) read(m, v, slot, 'read_card_without_uses');
       break;
   }

@@ -190,6 +190,13 @@ export function read(m: Moves, v: number, slot: number, how: Extract<StepKind, `
   if (how === 'read_other_store') n[at + N.contradiction] = 1;
   if (how === 'read_other_store_recorded') n[at + N.contradiction] = 2;
   if (how === 'read_card_without_uses') n[at + N.contradiction] = 3;
+  if (how === 'read_records_cut') {
+    n[at + N.contradiction] = 4;
+    // Nothing is left of the uses, and the certificate is as it was before them.
+    status = COUPON.unused;
+    shown = 0;
+    recorded = 0;
+  }
   n[at + N.seenStatus] = status;
   n[at + N.seenUses] = shown;
   n[at + N.seenRecords] = recorded;

@@ -101,15 +101,22 @@ export const DATABASE_BUGS: readonly Mutant[] = [
     NONCE_TESTS,
     'the sweep deletes nonces an hour early',
     NONCES,
-    "where expires_at < now() - interval '1 minute'",
-    "where expires_at < now() + interval '1 hour'",
+    "${this.#now()} - interval '1 minute'",
+    "${this.#now()} + interval '1 hour'",
   ),
   mutantOf(
     NONCE_TESTS,
     'a nonce is free again before its window ends',
     NONCES,
-    'where held.expires_at < now()',
-    "where held.expires_at < now() + interval '1 hour'",
+    'where held.expires_at < ${now}\n',
+    "where held.expires_at < ${now} + interval '1 hour'\n",
+  ),
+  mutantOf(
+    NONCE_TESTS,
+    'a nonce is claimed after its own window',
+    NONCES,
+    'where ${expiresAt}::timestamptz >= ${now}',
+    'where ${expiresAt}::timestamptz is not null',
   ),
 
   // Leases, pauses, sealing.

@@ -46,8 +46,8 @@ export const SERVICE_BUGS: readonly Mutant[] = [
     AUTH_TESTS,
     'a request may be as old as it likes',
     AUTHENTICATE,
-    'Math.abs(skewMs) > SIGNATURE_WINDOW_MS',
-    'skewMs > SIGNATURE_WINDOW_MS',
+    'Math.abs(skewMs) <= SIGNATURE_WINDOW_MS',
+    'skewMs <= SIGNATURE_WINDOW_MS',
   ),
   mutantOf(
     ['test/http/internal/app-secrets.test.ts'],
