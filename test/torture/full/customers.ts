@@ -1,6 +1,6 @@
 // Carries out the visits of a plan: makes the orders at Douyin, and lets the tills scan at their time.
 import { setTimeout as delay } from 'node:timers/promises';
-import type { SoldOrder, UsedToken } from '../oracle/ledgers.ts';
+import { QR_REFRESHED, type SoldOrder, type UsedToken } from '../oracle/ledgers.ts';
 import { type Elsewhere, type Plan, type PlannedTill, STORES, type Visit } from './plan.ts';
 import type { CreatedOrder } from './simulator-control.ts';
 import type { System } from './system.ts';
@@ -166,11 +166,12 @@ interface TillEnd {
 
 async function runTill(
   system: System,
-  { created }: SoldVisit,
+  { created, sold }: SoldVisit,
   till: PlannedTill,
   deps: TillDeps,
   prepared: Map<number, ReturnType<typeof prepare>>,
 ): Promise<TillEnd> {
+  if (till.refreshesQr) sold.changes.push({ atMs: Date.now(), what: QR_REFRESHED });
   const shown = till.refreshesQr ? await system.simulator.refreshQr(created.order_id) : created;
   const shortLink = { short_link: system.scannable(shown.short_link) };
   const code = {

@@ -2,16 +2,17 @@
 // is planted, one at a time, in clean ledgers.
 import { describe, expect, it } from '@jest/globals';
 import { check, FINDING_KINDS, type FindingKind, isClean } from './checker.ts';
-import type {
-  ClientEntry,
-  Effect,
-  GatewayRow,
-  Ledgers,
-  Resolution,
-  SeenRecord,
-  SoldOrder,
-  Truth,
-  UsedToken,
+import {
+  type ClientEntry,
+  type Effect,
+  type GatewayRow,
+  type Ledgers,
+  QR_REFRESHED,
+  type Resolution,
+  type SeenRecord,
+  type SoldOrder,
+  type Truth,
+  type UsedToken,
 } from './ledgers.ts';
 
 const STORE = 'store-1';
@@ -341,6 +342,11 @@ describe('check', () => {
       rows: [failedRow()],
       calls: [fault('items-refused-after-effect')],
     })],
+    ['a QR refused that the customer had refreshed', ledgers({
+      rows: [failedRow({ error_code: 45005117 })],
+      orders: [order({ changes: [{ atMs: 1200, what: QR_REFRESHED }] })],
+      ...nothingRedeemed,
+    })],
     ['used, cancelled in Douyin’s app, and used again', ledgers({
       effects: [atTill(), atTill({ kind: 'cancelled', at_ms: 600 }), effect()],
     })],
@@ -493,6 +499,11 @@ describe('check', () => {
         client: [...asked('502 douyin.unavailable'), ...closing(shown(closedRow()))],
       })],
       ['refuses good coupons', 'unjustified', ledgers({ rows: [failedRow()], ...nothingRedeemed })],
+      ['refuses good coupons whose QR was refreshed', 'unjustified', ledgers({
+        rows: [failedRow()],
+        orders: [order({ changes: [{ atMs: 1200, what: QR_REFRESHED }] })],
+        ...nothingRedeemed,
+      })],
       ['redeems in the wrong store', 'data', ledgers({
         rows: [row({ poi_id: 'store-2' })], effects: [effect({ poi_id: 'store-2' })],
       })],

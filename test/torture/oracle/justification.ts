@@ -1,6 +1,6 @@
 // Nothing is refused without a cause: each `failed` has one in Douyin's ledger, in the order, or in what Douyin answered; each
 // round without an attempt, and each error, has something that stood in its way.
-import type { Disturbed, GatewayRow, Ledgers, SoldOrder } from './ledgers.ts';
+import { type Disturbed, type GatewayRow, type Ledgers, QR_REFRESHED, type SoldOrder } from './ledgers.ts';
 import { callerKey, isNotAttempted, type LedgerIndex, name, standing } from './ledger-index.ts';
 
 /** A fault of one call holds everybody up for this long: a pause for "too frequent", an ended access token. Milliseconds. */
@@ -47,9 +47,10 @@ function mayBeRefused(row: GatewayRow, { usedTokens }: Ledgers, index: LedgerInd
     (effect) => effect.verify_token !== row.douyin_verify_token,
   );
   if (isUsedByAnother) return true;
-  if (order.changes.length > 0) return true;
-  // The customer has shown the order to another till with a fresh QR, which ends the one that was scanned before.
-  const isScannedAgain = usedTokens.filter(({ orderId }) => orderId === order.orderId).length > 1;
+  if (order.changes.some(({ what }) => what !== QR_REFRESHED)) return true;
+  // The customer has shown the order with a fresh QR, which ends the one that was scanned before.
+  const isScannedAgain =
+    order.changes.length > 0 || usedTokens.filter(({ orderId }) => orderId === order.orderId).length > 1;
   if (isScannedAgain && row.error_code === DEAD_QR) return true;
   const isSharedToken = (index.rowsByDouyinToken.get(row.douyin_verify_token) ?? []).length > 1;
   return isSharedToken || faultsAbout(row, order, index).length > 0 || neverArrived(row, index);

@@ -66,6 +66,9 @@ export interface UsedToken {
   readonly isControl: boolean;
 }
 
+/** The customer has opened the order page again, which may end the QR that was scanned before. */
+export const QR_REFRESHED = 'QR refreshed';
+
 /** An order as it was sold, and what was done to it beside the gateway. */
 export interface SoldOrder {
   readonly orderId: string;
