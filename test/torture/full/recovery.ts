@@ -1,12 +1,13 @@
 // How long the gateway took to be well again after each kill. Pure. Held to their bounds are kills that nothing disturbed
 // while the gateway recovered: of the others the schedule, not the gateway, decides how long they last.
 import type { ClientEntry, DouyinCall, GatewayRow, SentRequest } from '../oracle/ledgers.ts';
+import { type Slowness, slownessBetween } from './machine.ts';
 import type { DoneDisturbance } from './nemesis.ts';
 import type { Target } from './plan.ts';
 
 export type Part = 'api' | 'worker' | 'temporal' | 'postgres';
 
-/** Milliseconds; API and worker are counted from the kill, the servers from when they served again. */
+/** Milliseconds on an idle machine; API and worker are counted from the kill, the servers from when they served again. */
 export const RECOVERY_BOUNDS_MS: Readonly<Record<Part, number>> = {
   api: 10_000,
   worker: 30_000,
@@ -34,13 +35,18 @@ export interface Measured {
   readonly ms: number;
   /** Whether something else was disturbed before it was reached. */
   readonly isDisturbed: boolean;
+  /** How slow the machine was meanwhile, beside an idle one: a factor, at least 1. */
+  readonly slowness: number;
 }
 
 /** The recoveries that took longer than they may. */
 export function tooSlow(recoveries: readonly Recovery[]): readonly Recovery[] {
   return recoveries.filter(({ part, nextSuccess, inFlightSettled }) =>
     [nextSuccess, inFlightSettled].some(
-      (measured) => measured !== null && !measured.isDisturbed && measured.ms > RECOVERY_BOUNDS_MS[part],
+      (measured) =>
+        measured !== null &&
+        !measured.isDisturbed &&
+        measured.ms > RECOVERY_BOUNDS_MS[part] * measured.slowness,
     ),
   );
 }
@@ -50,6 +56,7 @@ export function measureRecoveries(
   client: readonly ClientEntry[],
   rows: readonly GatewayRow[],
   calls: readonly DouyinCall[],
+  slowness: readonly Slowness[],
 ): readonly Recovery[] {
   const ordered = [...done].sort((a, b) => a.beganAtMs - b.beganAtMs);
   const successes = successesOf(client);
@@ -74,6 +81,7 @@ export function measureRecoveries(
     const measured = (atMs: number): Measured => ({
       ms: Math.max(0, atMs - fromMs),
       isDisturbed: atMs > nextBeganMs,
+      slowness: slownessBetween(slowness, fromMs, atMs),
     });
     const success = successes
       .filter(({ askedAtMs, toldAtMs }) => askedAtMs >= kill.beganAtMs && toldAtMs >= fromMs)

@@ -7,6 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { check } from '../oracle/checker.ts';
 import type { Bounds, Disturbed, Ledgers, UsedToken } from '../oracle/ledgers.ts';
 import { ClientLedger } from './client-ledger.ts';
+import { MachineProbe } from './machine.ts';
 import { makeOrders, type Progress, receiveControls, receiveCustomers } from './customers.ts';
 import { countOpen, countVerdicts, readEvents, readRows } from './ledgers.ts';
 import { disturb, type DoneDisturbance, heal } from './nemesis.ts';
@@ -64,17 +65,21 @@ export async function runTorture(options: RunOptions): Promise<Score> {
   });
   const done: DoneDisturbance[] = [];
   const startedAt = performance.now();
+  const machine = new MachineProbe();
+  machine.start();
   let run: RunLedgers;
   try {
     run = await runPlan(plan, system, folder, done, options, bound);
     await keepLedgers(folder, system, run.ledgers, done);
   } finally {
+    machine.stop();
     options.report('ending the processes');
     await system.stop();
   }
   const score = scoreOf({
     plan,
     ...run,
+    slowness: machine.samples,
     findings: check(run.ledgers),
     disturbances: done,
     unexpectedExits,

@@ -3,6 +3,7 @@ import { FAULT_KINDS } from '../../../src/simulator/fault-kinds.ts';
 import { FINDING_KINDS, type Findings, isClean } from '../oracle/checker.ts';
 import { UNDECIDABLE } from '../oracle/liveness.ts';
 import type { Ledgers } from '../oracle/ledgers.ts';
+import { type Slowness, slownessBetween } from './machine.ts';
 import { countKills, type DoneDisturbance } from './nemesis.ts';
 import type { DecisionCount } from './operators.ts';
 import type { Plan } from './plan.ts';
@@ -38,6 +39,8 @@ export interface Score {
   readonly tokensPrepared: number;
   readonly tokensSent: number;
   readonly recoveries: readonly Recovery[];
+  /** How slow the machine was beside an idle one. */
+  readonly slowness: { readonly mean: number; readonly most: number };
   readonly openMs: { readonly p50: number; readonly p99: number; readonly longest: number };
   readonly durationMs: number;
   readonly folder: string;
@@ -48,6 +51,7 @@ export function scoreOf(run: {
   ledgers: Ledgers;
   decisions: Score['decisions'];
   counters: Counters;
+  slowness: readonly Slowness[];
   findings: Findings;
   disturbances: readonly DoneDisturbance[];
   unexpectedExits: readonly string[];
@@ -78,7 +82,11 @@ export function scoreOf(run: {
     verifies: counters.calls['verify'] ?? 0,
     tokensPrepared: ledgers.truths.length,
     tokensSent: ledgers.truths.filter((truth) => truth.sends > 0).length,
-    recoveries: measureRecoveries(disturbances, ledgers.client, ledgers.rows, ledgers.calls),
+    recoveries: measureRecoveries(disturbances, ledgers.client, ledgers.rows, ledgers.calls, run.slowness),
+    slowness: {
+      mean: slownessBetween(run.slowness, -Infinity, Infinity),
+      most: run.slowness.reduce((most, { factor }) => Math.max(most, factor), 1),
+    },
     openMs: { p50: quantile(0.5), p99: quantile(0.99), longest: openMs.at(-1) ?? 0 },
     durationMs: run.durationMs,
     folder: run.folder,
@@ -143,6 +151,10 @@ export function showScore(score: Score): string {
       'open until settled',
       `p50 ${seconds(score.openMs.p50)}, p99 ${seconds(score.openMs.p99)}, longest ${seconds(score.openMs.longest)}`,
     ],
+    [
+      'machine',
+      `${score.slowness.mean.toFixed(1)} times as slow as idle, at most ${score.slowness.most.toFixed(1)} times`,
+    ],
     ['took', seconds(score.durationMs)],
   ];
   const width = Math.max(...lines.map(([label]) => label.length));
@@ -152,7 +164,7 @@ export function showScore(score: Score): string {
     ),
     ...tooSlow(score.recoveries).map(
       ({ part, nextSuccess, inFlightSettled }) =>
-        `recovery of ${part}: next success ${nextSuccess?.ms} ms, in flight settled ${inFlightSettled?.ms} ms`,
+        `recovery of ${part}: next success ${shown(nextSuccess)}, in flight settled ${shown(inFlightSettled)}`,
     ),
   ];
   return [
@@ -179,6 +191,12 @@ function showRecovery(recoveries: readonly Recovery[], part: Part): string {
     `in flight settled ${longest((recovery) => recovery.inFlightSettled)}; ` +
     `bound ${seconds(RECOVERY_BOUNDS_MS[part])}`
   );
+}
+
+function shown(measured: Measured | null): string {
+  return measured === null
+    ? '–'
+    : `${seconds(measured.ms)} on a machine ${measured.slowness.toFixed(1)} times as slow as idle`;
 }
 
 function seconds(ms: number): string {
