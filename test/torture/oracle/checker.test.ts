@@ -334,6 +334,10 @@ describe('check', () => {
         ],
       },
     )],
+    ['another order, named by Douyin to a gateway that knew of none', ledgers({
+      rows: [row({ mode: 'encrypted_code', order_id: 'order-9', enrichment_status: 'pending' })],
+      calls: [fault('answer-for-another-order')],
+    })],
     ['repeated before an operator was told to wait', ledgers({
       departures: [1400, 49_900].map((atMs) => left(atMs)),
       resolutions: [word('failed', { isAccepted: false, told: 'send_in_flight' })],
@@ -466,6 +470,9 @@ describe('check', () => {
     ['data', 'the whole order’s amount on each coupon', ledgers({ rows: [row({ pay_amount: 2 * PAY_FEN })] })],
     ['data', 'a times card’s price at each use', ledgers({
       orders: [order({ timesCount: 3, meals: null })], effects: [effect({ serial_number: 1 })],
+    })],
+    ['data', 'another order, though the gateway had prepared it', ledgers({
+      rows: [row({ order_id: 'order-9' })], calls: [fault('answer-for-another-order')],
     })],
     ['data', 'a wrong discount', ledgers({ rows: [row({ discount_amount: 0 })] })],
     ['data', 'a wrong share of the receipt', ledgers({ rows: [row({ receipt_amount: 1 })] })],

@@ -59,7 +59,7 @@ export function check(ledgers: Ledgers): Findings {
     contradictions: [...contradictions(ledgers, index), ...turnedWords(ledgers, index)],
     promises: [...brokenPromises(ledgers, index), ...sentBehindOperators(ledgers, index)],
     unknown: [...stillOpen(ledgers)],
-    liveness: [...unanswered(ledgers, index), ...unenriched(ledgers)],
+    liveness: [...unanswered(ledgers, index), ...unenriched(ledgers, index)],
     unjustified: [...unjustified(ledgers, index)],
     monotony: [...reversals(ledgers, index)],
     data: [...wrongData(ledgers, index)],

@@ -1,13 +1,13 @@
 // What tills and reports are told about a redemption is what Douyin's ledger and the order say.
 import type { Effect, GatewayRow, Ledgers, SeenRecord, SoldOrder } from './ledgers.ts';
-import { callerKey, type LedgerIndex, name } from './ledger-index.ts';
+import { callerKey, isOrderMisnamed, type LedgerIndex, name } from './ledger-index.ts';
 
 export function* wrongData(ledgers: Ledgers, index: LedgerIndex): Generator<string> {
   yield* wrongWords(ledgers, index);
   for (const row of ledgers.rows) {
     if (row.verify_status !== 'success') continue;
     const effect = index.effectByVerifyId.get(row.verify_id);
-    const wrong = effect && misplaced(row, effect);
+    const wrong = effect && misplaced(row, effect, isOrderMisnamed(row, index));
     if (wrong) yield `${name(row)} names redemption ${row.verify_id}, which is of ${wrong}`;
     const order = index.orderById.get(row.order_id);
     if (order && row.enrichment_status === 'success') yield* wrongAmounts(row, order, effect);
@@ -26,7 +26,9 @@ function* wrongWords(ledgers: Ledgers, index: LedgerIndex): Generator<string> {
       if (record.verify_id === '' || record.verify_status !== 'success') continue;
       const effect = index.effectByVerifyId.get(record.verify_id);
       if (!effect) yield `${told} verify id ${record.verify_id}, which Douyin never gave`;
-      else if (misplaced(record, effect)) yield `${told} a redemption of ${misplaced(record, effect)}`;
+      const row = index.rowById.get(record.id);
+      const wrong = effect && misplaced(record, effect, row !== undefined && isOrderMisnamed(row, index));
+      if (wrong) yield `${told} a redemption of ${wrong}`;
     }
   }
 }
@@ -34,9 +36,9 @@ function* wrongWords(ledgers: Ledgers, index: LedgerIndex): Generator<string> {
 type Placed = Pick<SeenRecord, 'poi_id' | 'order_id' | 'certificate_id'>;
 
 /** @returns what the redemption is of, if it is not of this record's store, order or coupon */
-function misplaced(told: Placed, effect: Effect): string | null {
+function misplaced(told: Placed, effect: Effect, isMisnamed: boolean): string | null {
   if (told.poi_id !== effect.poi_id) return `store ${effect.poi_id}, not ${told.poi_id}`;
-  if (told.order_id !== '' && told.order_id !== effect.order_id)
+  if (told.order_id !== '' && told.order_id !== effect.order_id && !isMisnamed)
     return `order ${effect.order_id}, not ${told.order_id}`;
   if (told.certificate_id !== '' && told.certificate_id !== effect.certificate_id)
     return `coupon ${effect.certificate_id}, not ${told.certificate_id}`;

@@ -109,6 +109,22 @@ export function grouped<T>(
   return groups;
 }
 
+/**
+ * Whether Douyin named another order in its answer to a verify of which the gateway knew no order: the caller had prepared,
+ * and nothing else in the answer, or in any later one, tells which order it is.
+ */
+export function isOrderMisnamed(row: GatewayRow, index: LedgerIndex): boolean {
+  return (
+    row.mode === 'encrypted_code' &&
+    index.faultedCalls.some(
+      ({ endpoint, fault, facts }) =>
+        endpoint === 'verify' &&
+        fault === 'answer-for-another-order' &&
+        facts.verify_token === row.douyin_verify_token,
+    )
+  );
+}
+
 export function isOpen(row: GatewayRow): boolean {
   return row.verify_status === 'processing';
 }

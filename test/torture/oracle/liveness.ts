@@ -1,7 +1,15 @@
 // Everything ends: each till that asks after all is well again is told a verdict, and it is the record's, field by field; what
 // was redeemed is enriched; and where nothing was disturbed, what can be redeemed is.
 import type { GatewayRow, Ledgers, SeenRecord, UsedToken } from './ledgers.ts';
-import { callerKey, isNotAttempted, isOpen, type LedgerIndex, name, standing } from './ledger-index.ts';
+import {
+  callerKey,
+  isNotAttempted,
+  isOpen,
+  isOrderMisnamed,
+  type LedgerIndex,
+  name,
+  standing,
+} from './ledger-index.ts';
 
 /** Faults after which nobody can tell the truth by asking Douyin. */
 const UNDECIDABLE_FAULTS: ReadonlySet<string> = new Set([
@@ -94,10 +102,11 @@ function* controlFailures(
 }
 
 /** Redeemed, and what was redeemed stays unknown. */
-export function* unenriched({ rows }: Ledgers): Generator<string> {
+export function* unenriched({ rows }: Ledgers, index: LedgerIndex): Generator<string> {
   for (const row of rows) {
     if (row.verify_status !== 'success' || row.enrichment_status === 'success') continue;
     if (row.enrichment_status === 'skipped' && row.order_id === '') continue;
+    if (isOrderMisnamed(row, index)) continue;
     yield `${name(row)} is success, and its enrichment stays ${row.enrichment_status}`;
   }
 }
