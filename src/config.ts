@@ -245,6 +245,11 @@ function contradictionsOf(environment: Environment): readonly string[] {
   return problems;
 }
 
+/** Whether an address is Douyin's own, where coupons are money. */
+export function isRealDouyin(baseUrl: string | undefined): boolean {
+  return baseUrl !== undefined && /(^|\.)douyin\.com$/.test(new URL(baseUrl).hostname);
+}
+
 function shareOf(rates: Readonly<Record<string, number>>, shares: number): Record<string, number> {
   return Object.fromEntries(Object.entries(rates).map(([endpoint, rate]) => [endpoint, rate / shares]));
 }

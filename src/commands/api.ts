@@ -1,5 +1,6 @@
 // `api`: serves HTTP, and runs the verifications it accepts on the same connection to Temporal.
 import type { Server } from 'node:http';
+import { isRealDouyin } from '../config.ts';
 import { type Gateway, type Office, openOffice } from '../deps.ts';
 import { createApp } from '../http/app.ts';
 import { createHttpServer } from '../http/server.ts';
@@ -16,6 +17,12 @@ const HEALTH_TIMEOUT_MS = 1500;
 export async function run(context: ProcessContext): Promise<void> {
   const opened = await openGatewayProcess(context, 'api');
   const { config, logger, gateway, workflowBundle, patiently } = opened;
+  if (config.environment !== 'production' && isRealDouyin(config.douyin.baseUrl)) {
+    logger.warn(
+      { environment: config.environment, internalTrustedCidrs: config.http.internalTrustedCidrs },
+      'Douyin is the real one, but NODE_ENV is not production: the internal endpoints may trust whoever is on this machine',
+    );
+  }
   const { activities, temporal } = gateway;
   const { maxInFlight } = config.verification;
   const worker = await patiently(() =>

@@ -4,7 +4,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { ConfigError, type Environment, loadConfig, parseEnvironment } from '../config.ts';
+import { ConfigError, type Environment, isRealDouyin, loadConfig, parseEnvironment } from '../config.ts';
 import { prepareDataFolder } from '../embedded/data-folder.ts';
 import { findFreePort } from '../embedded/free-port.ts';
 import { startEmbeddedPostgres } from '../embedded/postgres.ts';
@@ -37,7 +37,7 @@ interface Part {
 
 export async function run(context: ProcessContext): Promise<void> {
   const environment = parseEnvironment(context.env);
-  if (environment.NODE_ENV === 'production') refuseEmbedding(environment);
+  refuseGaps(environment);
   const report = (message: string) => process.stderr.write(`… ${message}\n`);
   const dataDir = environment.DATA_DIR;
   const hold = await holdDataFolder(await prepareDataFolder(dataDir, '.'), context.launcherPid, report);
@@ -103,13 +103,24 @@ export async function run(context: ProcessContext): Promise<void> {
   }
 }
 
-function refuseEmbedding(environment: Environment): void {
-  const needed = ['DATABASE_URL', 'TEMPORAL_ADDRESS', 'DOUYIN_BASE_URL'] as const;
-  const missing = needed.filter((name) => environment[name] === undefined);
-  if (missing.length > 0) {
+/**
+ * In production nothing is embedded or made up; beside the real Douyin at least no key is: whoever loses the data folder
+ * would lose all secrets with it.
+ */
+function refuseGaps(environment: Environment): void {
+  const isMissing = (name: keyof Environment) => environment[name] === undefined;
+  if (environment.NODE_ENV === 'production') {
+    const needed = ['DATABASE_URL', 'TEMPORAL_ADDRESS', 'DOUYIN_BASE_URL', 'SECRETS_KEY'] as const;
+    const missing = needed.filter(isMissing);
+    if (missing.length === 0) return;
     throw new ConfigError(
-      missing.map((name) => `${name} is missing: with NODE_ENV=production nothing is embedded`),
+      missing.map((name) => `${name} is missing: with NODE_ENV=production nothing is embedded or made up`),
     );
+  }
+  if (isRealDouyin(environment.DOUYIN_BASE_URL) && isMissing('SECRETS_KEY')) {
+    throw new ConfigError([
+      'SECRETS_KEY is missing: with the real Douyin no key is made up. Set NODE_ENV=production too, which asks for all that production needs',
+    ]);
   }
 }
 

@@ -1,6 +1,7 @@
 // `start` itself: how it ends, what it keeps, what it shares a machine with, and what it says when it cannot start.
 import { createServer } from 'node:net';
 import { once } from 'node:events';
+import { readdir } from 'node:fs/promises';
 
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
@@ -93,6 +94,21 @@ describe('start', () => {
       expect(code).toBe(1);
       expect(output).toMatch(/^dy-gateway: .*TEMPORAL_CLI.*\/nowhere\/temporal/m);
     }, 60_000);
+
+    it.each([
+      ['in production', { NODE_ENV: 'production', DOUYIN_BASE_URL: 'https://douyin.example' }],
+      ['beside the real Douyin', { DOUYIN_BASE_URL: 'https://open.douyin.com' }],
+    ])(
+      'when it would have to make up the key of all secrets, %s',
+      async (_where, env) => {
+        const dataDir = await makeFolder();
+        const { code, output } = await startInVain({ ...env, DATA_DIR: dataDir, PORT: '0' });
+        expect(code).toBe(1);
+        expect(output).toContain('- SECRETS_KEY is missing');
+        expect(await readdir(dataDir)).toEqual([]);
+      },
+      60_000,
+    );
 
     it('when the configuration is wrong, naming every variable and no value', async () => {
       const { code, output } = await startInVain({
