@@ -70,6 +70,7 @@ const CLOSEST_TESTS: Readonly<Record<string, readonly string[]>> = {
   'src/domain/': ['test/domain/', 'test/activities/'],
   'src/douyin/verify-outcome.ts': ['test/douyin/verify-outcome.test.ts', 'test/activities/'],
   'src/db/repositories/verification.repository.ts': ['test/activities/'],
+  'src/db/repositories/verification-columns.ts': ['test/activities/'],
   'src/db/repositories/verification-conditions.ts': ['test/activities/', 'test/db/'],
   'src/db/': ['test/db/', 'test/activities/'],
   'src/douyin/': ['test/douyin/', 'test/activities/'],

@@ -3,8 +3,6 @@
 // nothing. Times and ages are the database's. Reports are elsewhere.
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { type RawBuilder, sql } from 'kysely';
-import { discountOf, type Price } from '../../domain/amounts.ts';
-import { ALREADY_VERIFIED } from '../../domain/douyin-codes.ts';
 import type { VerifyMode } from '../../domain/coupon.ts';
 import type { OutcomeNote } from '../../domain/outcome-notes.ts';
 import {
@@ -31,6 +29,7 @@ import {
 } from '../../domain/verification.ts';
 import { VerificationEntity, type VerificationRow } from '../entities/verification.entity.ts';
 import { assignments, queryRows, readRows } from '../rows.ts';
+import { couponValues, detailsOf, learn, settlementValues, type Values } from './verification-columns.ts';
 import { conditionOf, GUARD_CONTEXT_COLUMNS } from './verification-conditions.ts';
 import { claimNonce, type NonceClaim } from './nonce.repository.ts';
 
@@ -76,10 +75,6 @@ export interface UnknownOutcome {
   /** Which coupon of which order the answer names, '' where it does not: the row learns what it does not know yet. */
   readonly told: Pick<Redemption, 'certificateId' | 'orderId'>;
 }
-
-type Values = {
-  readonly [Property in keyof VerificationRow]?: VerificationRow[Property] | RawBuilder<unknown>;
-};
 
 interface Change {
   readonly values: Values;
@@ -379,7 +374,7 @@ export class VerificationRepository {
     settlement: Settlement,
   ): Promise<Verification | null> {
     const seen = 'seen' in settlement ? settlement.seen : null;
-    const values: Values = { ...this.#valuesOf(settlement, row), settledAt: this.#now };
+    const values: Values = { ...settlementValues(settlement, row, this.#now), settledAt: this.#now };
     return this.#transition(transitionOf(settlement), row, { seen }, values, detailsOf(settlement));
   }
 
@@ -486,77 +481,6 @@ export class VerificationRepository {
     return this.#transition(transition, key, NEVER_SENT, values, details);
   }
 
-  #valuesOf(settlement: Settlement, row: Parameters<VerificationRepository['settle']>[0]): Values {
-    const ended = {
-      reason: '',
-      reasonDetail: null,
-      verifyStatus: 'failed',
-      enrichmentStatus: 'skipped',
-    } as const;
-    switch (settlement.verdict) {
-      case 'success': {
-        const redemption = settlement.by === 'operator' ? null : settlement.redemption;
-        const orderId = learn('order_id', redemption?.orderId ?? '');
-        return {
-          verifyStatus: 'success',
-          reason: '',
-          reasonDetail: null,
-          errorCode: 0,
-          errorDescription: '',
-          couponStatus: 'USED',
-          orderId,
-          enrichmentStatus: sql`case when ${orderId} = '' then 'skipped' else 'pending' end`,
-          verifyTime: redemption?.verifyTime ?? this.#now,
-          ...(redemption ? redemptionValues(redemption, row) : {}),
-          ...(settlement.by === 'verify' ? { douyinResponse: settlement.response } : {}),
-        };
-      }
-      case 'refused':
-        switch (settlement.by) {
-          case 'prepare': {
-            const { cause } = settlement;
-            return {
-              ...ended,
-              ...(settlement.coupon ? couponValues(settlement.coupon) : {}),
-              ...(settlement.orderId === '' ? {} : { orderId: settlement.orderId }),
-              relatedVerificationId: settlement.relatedVerificationId,
-              ...('reason' in cause
-                ? { reason: cause.reason, reasonDetail: cause.detail, errorCode: 0, errorDescription: '' }
-                : { errorCode: cause.errorCode, errorDescription: cause.description }),
-            };
-          }
-          case 'verify':
-            return {
-              ...ended,
-              errorCode: settlement.errorCode,
-              errorDescription: settlement.description,
-              douyinResponse: settlement.response,
-              relatedVerificationId: settlement.relatedVerificationId,
-            };
-          case 'look_up':
-            return {
-              ...ended,
-              ...LOOK_UP_ENDS[settlement.reason],
-              ...(settlement.refusal
-                ? {
-                    reason: '',
-                    errorCode: settlement.refusal.errorCode,
-                    errorDescription: settlement.refusal.description,
-                  }
-                : {}),
-              relatedVerificationId: settlement.relatedVerificationId,
-            };
-          case 'operator':
-            return {
-              ...ended,
-              reason: 'verification.resolved_by_operator',
-              errorCode: 0,
-              errorDescription: '',
-            };
-        }
-    }
-  }
-
   #transition(
     name: TransitionName,
     key: RoundKey,
@@ -630,12 +554,6 @@ export function readVerification(em: EntityManager, columns: Record<string, unkn
   };
 }
 
-/** What a row knows of its coupon never changes; what it does not know yet it learns. */
-function learn(column: 'certificate_id' | 'order_id', told: string): RawBuilder<string> {
-  const known = sql.ref(`v.${column}`);
-  return sql`case when ${known} = '' then ${told} else ${known} end`;
-}
-
 /** That a verify was answered "used" is never forgotten: it outlives whatever stops the sends beside it. */
 function stopValues(stop: SendsStop | null): Values {
   if (stop === null) return {};
@@ -650,87 +568,7 @@ function keepReview(lastOutcome: LastOutcome): RawBuilder<unknown> {
   return sql`case when v.last_outcome_kind = 'in_review' then 'in_review' else ${lastOutcome} end`;
 }
 
-const LOOK_UP_ENDS = {
-  used_elsewhere: { couponStatus: 'USED', errorCode: ALREADY_VERIFIED, errorDescription: '' },
-  refunded: {
-    couponStatus: 'REFUNDED',
-    reason: 'verification.coupon_refunded',
-    errorCode: 0,
-    errorDescription: '',
-  },
-  unused: {
-    couponStatus: 'UNUSED',
-    reason: 'verification.coupon_unused',
-    errorCode: 0,
-    errorDescription: '',
-  },
-} as const satisfies Record<Extract<Settlement, { by: 'look_up'; verdict: 'refused' }>['reason'], Values>;
-
 function isCoupon(coupon: Pick<Verification, 'certificateId' | 'encryptedCode'>): RawBuilder<unknown> {
   return sql`(v.certificate_id <> '' and v.certificate_id = ${coupon.certificateId}
     or v.encrypted_code <> '' and v.encrypted_code = ${coupon.encryptedCode})`;
-}
-
-function couponValues(coupon: PreparedCoupon): Values {
-  return {
-    encryptedCode: coupon.encryptedCode,
-    certificateId: coupon.certificateId,
-    couponStatus: coupon.couponStatus,
-    ...(coupon.originCode === '' ? {} : { originCode: coupon.originCode }),
-    expireTime: coupon.expireTime,
-    productId: coupon.productId,
-    productName: coupon.skuName,
-    skuId: coupon.skuId,
-    skuName: coupon.skuName,
-    sourceOrderId: coupon.sourceOrderId,
-    ...priceValues(coupon.price),
-    isTimesCard: coupon.isTimesCard,
-    timesUsedBefore: coupon.timesUsedBefore,
-  };
-}
-
-function redemptionValues(
-  redemption: Redemption,
-  row: Pick<Verification, 'originCode' | 'productId'>,
-): Values {
-  return {
-    verifyId: redemption.verifyId,
-    certificateId: learn('certificate_id', redemption.certificateId),
-    originCode: redemption.originCode || row.originCode,
-    productId: redemption.productId || row.productId,
-    verifyRecordsCount: redemption.recordsCount,
-    // Where the verify tells none, what prepare told stays.
-    ...(redemption.price.payFen === null ? {} : priceValues(redemption.price)),
-  };
-}
-
-function priceValues(price: Price): Values {
-  return {
-    payAmount: price.payFen ?? 0,
-    isAmountKnown: price.payFen !== null,
-    discountAmount: discountOf(price) ?? 0,
-  };
-}
-
-/** What the timeline keeps of a settlement: no coupon codes. */
-function detailsOf(settlement: Settlement): Readonly<Record<string, unknown>> {
-  switch (settlement.by) {
-    case 'verify':
-      return settlement.verdict === 'success'
-        ? { attempt: settlement.attempt }
-        : { attempt: settlement.attempt, error_code: settlement.errorCode };
-    case 'look_up':
-      return settlement.verdict === 'success' ? {} : { reason: settlement.reason };
-    case 'prepare':
-      return 'reason' in settlement.cause
-        ? { at: 'prepare', reason: settlement.cause.reason }
-        : { at: 'prepare', error_code: settlement.cause.errorCode };
-    case 'operator':
-      return {
-        verify_status: settlement.verdict === 'success' ? 'success' : 'failed',
-        actor: settlement.decision.actor,
-        note: settlement.decision.note,
-        request_id: settlement.decision.requestId,
-      };
-  }
 }

@@ -5,6 +5,7 @@ const OUTCOME = 'src/douyin/verify-outcome.ts';
 const SETTLEMENT = 'src/domain/settlement.ts';
 const VERIFICATION = 'src/domain/verification.ts';
 const REPOSITORY = 'src/db/repositories/verification.repository.ts';
+const COLUMNS = 'src/db/repositories/verification-columns.ts';
 const CONDITIONS = 'src/db/repositories/verification-conditions.ts';
 const PREPARE = 'activities/prepare-coupon.ts';
 const SEND = 'activities/send-verify.ts';
@@ -314,15 +315,15 @@ export const CORE_BUGS: readonly Mutant[] = [
   ),
   mutant(
     'what Douyin says of the time of use is replaced by the moment it arrived',
-    REPOSITORY,
-    'verifyTime: redemption?.verifyTime ?? this.#now,',
-    'verifyTime: this.#now,',
+    COLUMNS,
+    'verifyTime: redemption?.verifyTime ?? now,',
+    'verifyTime: now,',
   ),
   mutant(
     'an operator’s success has no time of use',
-    REPOSITORY,
-    'verifyTime: redemption?.verifyTime ?? this.#now,',
-    'verifyTime: redemption ? (redemption.verifyTime ?? this.#now) : null,',
+    COLUMNS,
+    'verifyTime: redemption?.verifyTime ?? now,',
+    'verifyTime: redemption ? (redemption.verifyTime ?? now) : null,',
   ),
   mutant(
     'order data is stored whatever the state',
@@ -484,7 +485,7 @@ export const CORE_BUGS: readonly Mutant[] = [
   ),
   mutant(
     'a certificate that the row knows is replaced',
-    REPOSITORY,
+    COLUMNS,
     "return sql`case when ${known} = '' then ${told} else ${known} end`;",
     "return sql`case when ${told} <> '' then ${told} else ${known} end`;",
   ),
