@@ -92,6 +92,8 @@ export class HttpDouyin implements Douyin {
       const data = parseData(prepareDataSchema, ended.answer, 'prepare');
       const certificates = toCertificates(data, 'prepare');
       if (certificates.length > 0 && data.verify_token === '') throw broken('prepare', 'no verify_token');
+      // Without its order nobody can tell whether another coupon of it is in doubt just now.
+      if (certificates.length > 0 && data.order_id === '') throw broken('prepare', 'no order_id');
       return {
         kind: 'prepared',
         order: {

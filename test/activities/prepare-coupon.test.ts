@@ -45,6 +45,8 @@ describe('prepareCoupon', () => {
     ['what is no JSON', { kind: 'not-json-after-effect' }, { reason: 'douyin.unavailable' }],
     ['silence', { kind: 'hang-before-effect' }, { reason: 'douyin.unavailable' }],
     ['a missing verify_token', { kind: 'verify-token-empty' }, { reason: 'douyin.unavailable' }],
+    ['a missing order', { kind: 'order-id-absent' }, { reason: 'douyin.unavailable' }],
+    ['an order whose id says nothing', { kind: 'ids-empty' }, { reason: 'douyin.unavailable' }],
     ['a refused gateway', { kind: 'ip-not-listed' }, { reason: 'douyin.refused_gateway', errorCode: 2100007 }],
   ])('by %s ends without an attempt, and the same token may try again', async (_what, fault, expected) => {
     const { key, order } = await accept();
