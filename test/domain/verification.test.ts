@@ -110,6 +110,35 @@ describe('the table of transitions', () => {
     reopen: ['not_attempted'],
     reopen_prepared: ['not_attempted'],
   };
+  // Likewise: a guard that is lost is missed here.
+  const GUARDED: Record<TransitionName, readonly Guard[]> = {
+    resolve_link: [],
+    prepare: [],
+    discard_prepared: ['nothing_sent'],
+    count_send: [
+      'not_in_review',
+      'repeat_in_window',
+      'sends_not_stopped',
+      'first_send_in_time',
+      'first_send_allowed',
+      'no_sibling_in_doubt',
+    ],
+    uncount_send: ['something_sent', 'sends_as_seen'],
+    note_unknown: [],
+    mark_unsettled: ['something_sent'],
+    stop_sends: ['sends_not_stopped'],
+    verify_succeeded: ['token_is_own'],
+    look_up_succeeded: [],
+    prepare_refused: ['nothing_sent'],
+    verify_refused: ['sends_as_seen'],
+    look_up_refused: ['sends_as_seen', 'sends_have_arrived', 'review_is_over'],
+    operator_resolved_success: [],
+    operator_resolved_failed: ['sends_as_seen', 'sends_have_arrived', 'review_is_over'],
+    end_not_attempted: ['nothing_sent'],
+    end_too_late: ['nothing_sent', 'is_too_late'],
+    reopen: [],
+    reopen_prepared: [],
+  };
   const NAMES = Object.keys(TRANSITIONS) as TransitionName[];
   /** A row that passes every guard of the transition, apart from its step. */
   const rowFor = (name: TransitionName, step: VerificationStep): [GuardedRow, GuardContext] => {
@@ -150,7 +179,8 @@ describe('the table of transitions', () => {
       token_is_own: (row, context) => [row, { ...context, isTokenShared: true }],
       is_too_late: (row, context) => [{ ...row, roundStartedAt: ago(FIRST_SEND_MS) }, context],
     };
-    for (const guard of TRANSITIONS[name].guards) {
+    expect(TRANSITIONS[name].guards).toEqual(GUARDED[name]);
+    for (const guard of GUARDED[name]) {
       const [row, context] = breaking[guard](...rowFor(name, LEGAL[name][0]!));
       expect({ guard, may: mayTransition(name, row, context) }).toEqual({ guard, may: false });
     }
