@@ -85,6 +85,81 @@ describe('the conditions of the database', () => {
   }, 120_000);
 });
 
+describe('another verification', () => {
+  let cases = 0;
+
+  const OWN = {
+    certificate_id: 'certificate',
+    encrypted_code: 'encrypted',
+    order_id: 'order',
+    token: 'token',
+  };
+  const SENT = { ...OWN, step: 'sent', verify_status: 'processing', open_send_count: 1 };
+
+  /** What the database tells of a row beside another one. */
+  async function beside(other: Partial<typeof SENT>): Promise<{ inDoubt: unknown; isShared: unknown }> {
+    const kysely = database.orm.em.fork().getKysely();
+    const run = (statement: ReturnType<typeof sql>) => statement.execute(kysely);
+    await run(sql`insert into apps (name, code, client_key, status) values ('e', 'beside', 'k5', 'active')
+      on conflict do nothing`);
+    // Ids of its own for each case: rows stay.
+    const prefix = `case-${(cases += 1)}-`;
+    const insert = (name: string, row: typeof SENT) => {
+      const verifyToken = prefix + name;
+      const [certificate, code, order, token] = [
+        row.certificate_id,
+        row.encrypted_code,
+        row.order_id,
+        row.token,
+      ].map((id) => prefix + id);
+      const sentAt = row.open_send_count > 0 ? new Date('2026-03-15T09:59:00Z') : null;
+      return run(sql`
+        insert into verifications (app_id, app_name, app_code, poi_id, mode, request_value, verify_token, step,
+          verify_status, send_count, open_send_count, certificate_id, encrypted_code, order_id, douyin_verify_token,
+          certificate_claim, order_claim, round_started_at, first_sent_at, last_sent_at)
+        select id, '', '', 'store', 'short_link', ${verifyToken}, ${verifyToken}, ${row.step}, ${row.verify_status},
+          ${row.open_send_count}, ${row.open_send_count}, ${certificate}, ${code},
+          ${order}, ${token}, ${`claim-${verifyToken}`}, ${`claim-${verifyToken}`}, ${NOW},
+          ${sentAt}::timestamptz, ${sentAt}::timestamptz
+        from apps where code = 'beside'`);
+    };
+    await insert('own', { ...SENT, step: 'prepared', open_send_count: 0 });
+    await insert('other', { ...SENT, ...other });
+    const { rows } = await sql<Record<string, unknown>>`select ${GUARD_CONTEXT_COLUMNS}
+      from verifications v where v.verify_token = ${`${prefix}own`}`.execute(kysely);
+    return { inDoubt: rows[0]?.['has_sibling_in_doubt'], isShared: rows[0]?.['is_token_shared'] };
+  }
+
+  const NONE = {
+    certificate_id: 'another',
+    encrypted_code: 'another',
+    order_id: 'another',
+    token: 'another',
+  };
+  it.each<[string, Partial<typeof SENT>, { inDoubt: boolean; isShared: boolean }]>([
+    ['of everything, sent and not decided', {}, { inDoubt: true, isShared: true }],
+    [
+      'of the same certificate alone',
+      { ...NONE, certificate_id: 'certificate' },
+      { inDoubt: true, isShared: false },
+    ],
+    ['of the same code alone', { ...NONE, encrypted_code: 'encrypted' }, { inDoubt: true, isShared: false }],
+    ['of the same order alone', { ...NONE, order_id: 'order' }, { inDoubt: true, isShared: false }],
+    [
+      'of the same code under the token',
+      { ...NONE, encrypted_code: 'encrypted', token: 'token' },
+      { inDoubt: true, isShared: true },
+    ],
+    ['of the token for another code', { ...NONE, token: 'token' }, { inDoubt: false, isShared: false }],
+    ['of nothing the same', NONE, { inDoubt: false, isShared: false }],
+    ['that was never sent', { step: 'prepared', open_send_count: 0 }, { inDoubt: false, isShared: false }],
+    ['that is a success', { step: 'settled', verify_status: 'success' }, { inDoubt: false, isShared: true }],
+    ['that failed', { step: 'settled', verify_status: 'failed' }, { inDoubt: false, isShared: false }],
+  ])('%s', async (_what, other, expected) => {
+    expect(await beside(other)).toEqual(expected);
+  });
+});
+
 function readRow(row: Record<string, unknown>): GuardedRow {
   const date = (column: string) => (row[column] === null ? null : new Date(row[column] as string));
   return {

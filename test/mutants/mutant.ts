@@ -71,7 +71,10 @@ const CLOSEST_TESTS: Readonly<Record<string, readonly string[]>> = {
   'src/douyin/verify-outcome.ts': ['test/douyin/verify-outcome.test.ts', 'test/activities/'],
   'src/db/repositories/verification.repository.ts': ['test/activities/'],
   'src/db/repositories/verification-columns.ts': ['test/activities/'],
-  'src/db/repositories/verification-conditions.ts': ['test/activities/', 'test/db/'],
+  'src/db/repositories/verification-conditions.ts': [
+    'test/db/verification-conditions.test.ts',
+    'test/activities/',
+  ],
   'src/db/': ['test/db/', 'test/activities/'],
   'src/douyin/': ['test/douyin/', 'test/activities/'],
   'src/http/': ['test/http/'],
