@@ -16,6 +16,7 @@ import {
   judgeLookUp,
   type LookUpVerdict,
   nextSettlementStep,
+  untilNextLookUpMs,
 } from '../../src/domain/settlement.ts';
 import {
   answerRepeat,
@@ -80,6 +81,7 @@ const atDouyin = (ms: number): Date => new Date(NOW_MS + DOUYIN_AHEAD_MS + ms);
 export function domainGateway(): Gateway {
   const allowed = new Map<number, boolean>();
   const verdicts = new Map<string, LookUpVerdict>();
+  const soons = new Map<string, boolean>();
   const steps = new Map<string, ReturnType<typeof nextSettlementStep>>();
   const outcomes = new Map<number, number>();
   const picks = new Map<number, number>();
@@ -194,6 +196,18 @@ export function domainGateway(): Gateway {
     },
 
     isHeldForSibling,
+
+    looksAgainSoon: (state, v) => {
+      const row = rowAt(v);
+      const sent = sentOf(state, row, state[row + R.outcome] as number);
+      const key = sent.join();
+      let looksSoon = soons.get(key);
+      if (looksSoon === undefined) {
+        looksSoon = untilNextLookUpMs(buildSent(sent), POLICY) !== null;
+        soons.set(key, looksSoon);
+      }
+      return looksSoon;
+    },
 
     whyUndecided(state, v, slot) {
       const verdict = lookUp(state, v, slot);

@@ -50,6 +50,8 @@ export interface Gateway {
   isHeldForSibling(state: Uint8Array, v: number): boolean;
   /** Whether the sweep starts what was never sent. */
   readonly sweepStartsUnsent: boolean;
+  /** Whether one that is only looked up is looked up again while its outcome is still awaited. */
+  looksAgainSoon(state: Uint8Array, v: number): boolean;
   /** Why judging does not end this verification by itself, for people. */
   whyUndecided(state: Uint8Array, v: number, slot: number): string;
 }

@@ -232,13 +232,29 @@ export function judge(m: Moves, v: number, slot: number): void {
       n[at + N.round] = round;
       n[at + N.at] = AT.wait_look;
     } else clear(n, at);
-    m.done('judge', argument);
+    m.done('judge', argument, leavesAlone(m, v, slot));
     return;
   }
   n[at + N.verdict] = verdict;
   n[at + N.at] = AT.judged;
   const isHidden = verdict > USES && isReviewUnknown(s, v);
   m.done('judge', argument, isHidden ? UNKNOWN_REVIEW : refusesTooEarly(m, v, slot, verdict));
+}
+
+/** A look-up without a verdict that leaves to people, or to a long pause, what is not theirs. */
+function leavesAlone(m: Moves, v: number, slot: number): string | null {
+  const s = m.state;
+  const row = rowAt(v);
+  if (!isOpenIn(s, v, slot)) return null;
+  const stop = s[row + R.sendsStoppedBy];
+  if (m.gateway.whyUndecided(s, v, slot) === 'look_up_said_used' && stop !== STOP.said_used) {
+    return `verification ${v + 1} is taken as answered "used", which Douyin did not say`;
+  }
+  const isOnlyLookedUp = stop !== STOP.none || s[row + R.outcome] === OUTCOME.refused;
+  const isYoung = passageSince(s, s[row + R.firstSent] as number) < PASSAGES.past_repeats;
+  return isOnlyLookedUp && isYoung && !m.gateway.looksAgainSoon(s, v)
+    ? `verification ${v + 1} is only looked up, and not soon again`
+    : null;
 }
 
 /** A refusal by Douyin's reads that its own rules do not bear, whether or not it can be stored. */

@@ -152,11 +152,14 @@ export const CORE_BUGS: readonly Mutant[] = [
     "prepare_refused: { from: ['accepted'], to: 'settled', guards: ['nothing_sent'], event: 'refused' },",
     "prepare_refused: { from: OPEN, to: 'settled', guards: [], event: 'refused' },",
   ),
-  mutant(
-    'a look-up’s refusal ignores a send that was made meanwhile',
-    VERIFICATION,
-    "look_up_refused: {\n    from: SENT,\n    to: 'settled',\n    guards: ['sends_as_seen', 'sends_have_arrived', 'review_is_over'],",
-    "look_up_refused: {\n    from: SENT,\n    to: 'settled',\n    guards: [],",
+  beyondWalk(
+    'three troubles: a refused repeat, a second runner, and a pause of it between its read and its count',
+    mutant(
+      'a look-up’s refusal ignores a send that was made meanwhile',
+      VERIFICATION,
+      "look_up_refused: {\n    from: SENT,\n    to: 'settled',\n    guards: ['sends_as_seen', 'sends_have_arrived', 'review_is_over'],",
+      "look_up_refused: {\n    from: SENT,\n    to: 'settled',\n    guards: [],",
+    ),
   ),
   mutant(
     'an operator’s “failed” does not wait for a send under way',
@@ -453,11 +456,14 @@ export const CORE_BUGS: readonly Mutant[] = [
     'return isTooLateForOurs\n        ?',
     'return isTooLateForOurs || !isTooLateForOurs\n        ?',
   ),
-  mutant(
-    'a rival’s use is taken for ours',
-    SETTLEMENT,
-    'const taken = claimedVerifyIds(uses, [...claims, ...rivals]);',
-    'const taken = claimedVerifyIds(uses, [...claims]);',
+  beyondWalk(
+    'two troubles in one story of two scans: the answers of both are lost',
+    mutant(
+      'a rival’s use is taken for ours',
+      SETTLEMENT,
+      'const taken = claimedVerifyIds(uses, [...claims, ...rivals]);',
+      'const taken = claimedVerifyIds(uses, [...claims]);',
+    ),
   ),
   mutant(
     'records that were cut show that there is no use of ours',
