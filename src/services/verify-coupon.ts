@@ -34,7 +34,10 @@ export interface VerifyCouponDeps {
   readonly logger: Logger;
   /** How long a caller waits, milliseconds (VERIFY_BUDGET_MS). */
   readonly budgetMs: number;
-  /** Told how long it took until this process began to work on an accepted verification: a measure of the load. */
+  /**
+   * Told how long it took until this process began to work on an accepted verification, or until the engine had still
+   * not said that it takes it: a measure of the load.
+   */
   readonly onBegun?: (afterMs: number) => void;
 }
 
@@ -198,7 +201,8 @@ async function run(
 ): Promise<Verification> {
   const watch = deps.board.watch(verification.id);
   // Its request came a budget before the deadline.
-  void watch.begun.then(() => deps.onBegun?.(performance.now() - (deadline - deps.budgetMs)));
+  const tellLoad = () => deps.onBegun?.(performance.now() - (deadline - deps.budgetMs));
+  void watch.begun.then(tellLoad);
   try {
     const start = await deps.runner.start(
       {
@@ -212,6 +216,8 @@ async function run(
       },
       Math.min(START_TIMEOUT_MS, Math.max(1, deadline - performance.now())),
     );
+    // An engine too slow to answer begins nothing in time; without this it would be given as much as ever.
+    if (start.kind === 'uncertain') tellLoad();
     if (start.kind === 'refused' || start.kind === 'uncertain') {
       deps.logger.error(
         { err: start.cause, verificationId: verification.id, start: start.kind },

@@ -119,6 +119,27 @@ describe('a till that comes back with a token of which nothing was sent', () => 
   });
 });
 
+describe('a start that the engine has not answered', () => {
+  it('counts as a slow beginning', async () => {
+    const runner = bench.startRunner();
+    const beginnings: number[] = [];
+    const answering = verifyCoupon(
+      {
+        ...runner.deps,
+        budgetMs: BUDGET_MS,
+        onBegun: (afterMs) => beginnings.push(afterMs),
+        runner: {
+          ...runner.deps.runner,
+          start: () => Promise.resolve({ kind: 'uncertain', cause: new Error('no answer in time') }),
+        },
+      },
+      requestOf(freshCoupon().code, null),
+    );
+    await expect(answering).rejects.toMatchObject({ code: 'gateway.engine_unavailable' });
+    expect(beginnings).toHaveLength(1);
+  });
+});
+
 describe('a waiting till is told', () => {
   it('Douyin’s verdict', async () => {
     const answer = await ask(freshCoupon(), async (runner, key) => {
