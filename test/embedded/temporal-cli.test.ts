@@ -1,16 +1,26 @@
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { chmod, mkdir, readdir, stat, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 
-import { describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
-import { type FetchProgram, findTemporalCli, prepareCacheFolder } from '../../src/embedded/temporal-cli.ts';
+import {
+  type FetchProgram,
+  findTemporalCli,
+  prepareCacheFolder,
+  type ProgramSource,
+  releaseArchive,
+} from '../../src/embedded/temporal-cli.ts';
 import { scratchFolders } from '../support/scratch-folder.ts';
 
 const CACHED_NAME = 'temporal-1.9.1';
 const noReport = () => undefined;
-const mustNotFetch: FetchProgram = () => Promise.reject(new Error('must not be fetched'));
+const from = (name: string, fetch: FetchProgram): ProgramSource => ({ name, fetch });
+const fails = (name: string, reason: string) => from(name, () => Promise.reject(new Error(reason)));
+const mustNotFetch = fails('nothing', 'must not be fetched');
 
 const RELEASED = 'temporal version 1.9.1 (Server 1.32.0)';
 const scriptOf = (output: string) => `#!/bin/sh\necho '${output}'\n`;
@@ -33,7 +43,7 @@ describe('findTemporalCli', () => {
       report: noReport,
       searchPath: '',
       pinnedSha256,
-      fetchPackaged: mustNotFetch,
+      sources: [mustNotFetch],
       ...more,
     });
   }
@@ -77,10 +87,12 @@ describe('findTemporalCli', () => {
     const [cacheDir, proof] = [await makeFolder(), join(await makeFolder(), 'was-run')];
     const finding = find({
       cacheDir,
-      fetchPackaged: async (programPath) => {
-        await writeFile(programPath, `#!/bin/sh\ntouch ${proof}\necho 'temporal version 1.9.1'\n`);
-        await chmod(programPath, 0o755);
-      },
+      sources: [
+        from('a source', async (programPath) => {
+          await writeFile(programPath, `#!/bin/sh\ntouch ${proof}\necho 'temporal version 1.9.1'\n`);
+          await chmod(programPath, 0o755);
+        }),
+      ],
     });
     await expect(finding).rejects.toThrow(/refused: its sha256 is [0-9a-f]{64}, not the pinned [0-9a-f]{64}/);
     expect(await readdir(cacheDir)).toEqual([]);
@@ -91,7 +103,7 @@ describe('findTemporalCli', () => {
     const cacheDir = await makeFolder();
     const found = await find({
       cacheDir,
-      fetchPackaged: (programPath) => writeProgram(programPath, RELEASED),
+      sources: [from('a source', (programPath) => writeProgram(programPath, RELEASED)), mustNotFetch],
     });
     expect(found).toBe(join(cacheDir, CACHED_NAME));
     expect(await find({ cacheDir })).toBe(found);
@@ -102,8 +114,8 @@ describe('findTemporalCli', () => {
     const path = join(cacheDir, CACHED_NAME);
     await writeProgram(path, `${RELEASED}'; touch '${join(cacheDir, 'was-run')}`);
     const reports: string[] = [];
-    const fetchPackaged: FetchProgram = (programPath) => writeProgram(programPath, RELEASED);
-    const found = await find({ cacheDir, fetchPackaged, report: (message) => reports.push(message) });
+    const sources = [from('a source', (programPath) => writeProgram(programPath, RELEASED))];
+    const found = await find({ cacheDir, sources, report: (message) => reports.push(message) });
     expect(found).toBe(path);
     expect(reports[0]).toMatch(/is not used: refused: its sha256 is/);
     expect(await readdir(cacheDir)).toEqual([CACHED_NAME]);
@@ -116,13 +128,14 @@ describe('findTemporalCli', () => {
 
   it('lists what was tried and what to do when nothing helps', async () => {
     const reason = await find({
-      fetchPackaged: () => Promise.reject(new Error('there is no Python with pip')),
+      sources: [fails('with pip', 'there is no Python with pip'), fails('by HTTPS', 'ENOTFOUND')],
     }).then(
       () => '',
       (err: unknown) => (err as Error).message,
     );
     expect(reason).toContain('PATH: no program named temporal');
-    expect(reason).toContain('there is no Python with pip');
+    expect(reason).toContain('with pip: there is no Python with pip');
+    expect(reason).toContain('by HTTPS: ENOTFOUND');
     expect(reason).toContain('set TEMPORAL_CLI to its path, or set TEMPORAL_ADDRESS');
   });
 
@@ -130,10 +143,13 @@ describe('findTemporalCli', () => {
     const giveUp = new AbortController();
     const finding = find({
       signal: giveUp.signal,
-      fetchPackaged: () => {
-        giveUp.abort(new Error('given up'));
-        return Promise.reject(new Error('ended'));
-      },
+      sources: [
+        from('a source', () => {
+          giveUp.abort(new Error('given up'));
+          return Promise.reject(new Error('ended'));
+        }),
+        mustNotFetch,
+      ],
     });
     await expect(finding).rejects.toThrow('given up');
   });
@@ -154,6 +170,111 @@ describe('findTemporalCli', () => {
     expect(path).toBe(join(cacheDir, CACHED_NAME));
     expect(execFileSync(path, ['--version'], { encoding: 'utf8' })).toMatch(/^temporal version 1\.9\.1 /);
     expect(await readdir(cacheDir)).toEqual([CACHED_NAME]);
+  });
+});
+
+describe('the release archive', () => {
+  const makeFolder = scratchFolders();
+  let answer: (request: IncomingMessage, response: ServerResponse) => void;
+  let origin: string;
+  const server = createServer((request, response) => answer(request, response));
+  beforeAll(async () => {
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  });
+  afterAll(() => new Promise((resolve) => server.close(resolve)));
+
+  /** A .tar.gz as Temporal releases it, with this program. */
+  async function archiveOf(program: string, name = 'temporal'): Promise<Buffer> {
+    const folder = await makeFolder();
+    await writeFile(join(folder, 'LICENSE'), 'MIT');
+    await writeFile(join(folder, name), program);
+    execFileSync('tar', ['-czf', 'archive.tar.gz', 'LICENSE', name], { cwd: folder });
+    return readFile(join(folder, 'archive.tar.gz'));
+  }
+
+  const serve = (body: Buffer) => (answer = (_request, response) => void response.end(body));
+
+  async function fetchIt(
+    bounds: Parameters<typeof releaseArchive>[0] = {},
+  ): Promise<{ found: string; cacheDir: string; reason: string }> {
+    const cacheDir = await makeFolder();
+    const sources = [fails('with pip', 'no Python'), releaseArchive({ origin, ...bounds })];
+    const finding = findTemporalCli({ cacheDir, report: noReport, searchPath: '', pinnedSha256, sources });
+    const result = await finding.then(
+      (found) => ({ found, reason: '' }),
+      (err: unknown) => ({ found: '', reason: (err as Error).message }),
+    );
+    return { ...result, cacheDir };
+  }
+
+  async function expectRefused(
+    reason: string | RegExp,
+    bounds: Parameters<typeof releaseArchive>[0] = {},
+  ): Promise<void> {
+    const fetched = await fetchIt(bounds);
+    expect(fetched.reason).toMatch(reason);
+    expect(fetched.reason).toContain('with pip: no Python');
+    expect(fetched.reason).toContain('TEMPORAL_CLI');
+    expect(await readdir(fetched.cacheDir)).toEqual([]);
+  }
+
+  it('is asked for after pip, for this machine, and its program is kept', async () => {
+    const body = await archiveOf(scriptOf(RELEASED));
+    const urls: (string | undefined)[] = [];
+    answer = (request, response) => {
+      urls.push(request.url);
+      response.end(body);
+    };
+    const { found, cacheDir, reason } = await fetchIt();
+    expect(reason).toBe('');
+    expect(found).toBe(join(cacheDir, CACHED_NAME));
+    expect(await readdir(cacheDir)).toEqual([CACHED_NAME]);
+    const architecture = process.arch === 'x64' ? 'amd64' : process.arch;
+    expect(urls).toEqual([`/cli/archive/v1.9.1?platform=${process.platform}&arch=${architecture}`]);
+  });
+
+  it('with another program: it is neither run nor kept', async () => {
+    const proof = join(await makeFolder(), 'was-run');
+    serve(await archiveOf(`#!/bin/sh\ntouch ${proof}\necho '${RELEASED}'\n`));
+    await expectRefused(/release archive: refused: its sha256 is [0-9a-f]{64}, not the pinned/);
+    await expect(stat(proof)).rejects.toMatchObject({ code: 'ENOENT' });
+  });
+
+  it('cut on its way, or cut before, is refused', async () => {
+    const body = await archiveOf(scriptOf(RELEASED));
+    answer = (_request, response) => {
+      response.writeHead(200, { 'content-length': body.length });
+      response.write(body.subarray(0, 100), () => response.destroy());
+    };
+    await expectRefused("Temporal's release archive: terminated");
+    serve(body.subarray(0, 100));
+    await expectRefused('tar cannot unpack the archive');
+  });
+
+  it('that is not one, or lacks the program, is refused', async () => {
+    serve(Buffer.from('<html>please log in</html>'));
+    await expectRefused('tar cannot unpack the archive');
+    serve(await archiveOf(scriptOf(RELEASED), 'another'));
+    await expectRefused(/tar cannot unpack the archive: .*temporal/);
+    answer = (_request, response) => void response.writeHead(404).end('no such version');
+    await expectRefused('HTTP 404');
+  });
+
+  it('too large, packed or unpacked, is not taken to its end', async () => {
+    const body = await archiveOf(scriptOf(RELEASED) + ' '.repeat(1_000_000));
+    serve(body);
+    await expectRefused('the program is larger than 500000 bytes', { maxProgramBytes: 500_000 });
+    await expectRefused('the archive is larger than 100 bytes', { maxArchiveBytes: 100 });
+  });
+
+  it('that does not come to its end is given up', async () => {
+    answer = (_request, response) => {
+      response.writeHead(200);
+      response.write('x');
+    };
+    await expectRefused(/abort/, { timeoutMs: 300 });
+    server.closeAllConnections();
   });
 });
 
