@@ -262,6 +262,15 @@ describe('judgeLookUp', () => {
       expect(verdictOf({ ...row, afterMs: HOUR - 1 })).toBe('undecided');
       expect(verdictOf({ ...row, afterMs: HOUR })).toBe('refused unused');
     });
+
+    it('not when it was cancelled and the coupon is used again: by a use that the reads do not show yet', () => {
+      const certificate = {
+        status: 'USED' as const,
+        lastUse: null,
+        uses: [{ ...ELSEWHERE, isCancelled: true }],
+      };
+      expect(verdictOf({ certificate, afterMs: 9 * HOUR })).toBe('undecided');
+    });
   });
 
   describe('claims of others', () => {

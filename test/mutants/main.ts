@@ -14,10 +14,8 @@ import { MUTANTS } from './mutants.ts';
 import { plantAllAtOnce } from './at-once.ts';
 import { copyTree, type Tree } from './tree.ts';
 
-const TESTS_TIMEOUT_MS = 120_000;
-/** A program that is cut off proves nothing of the bug: on a busy machine the walk takes minutes. */
-const PROGRAM_TIMEOUT_MS = 600_000;
-const BASELINE_TIMEOUT_MS = 600_000;
+/** Long enough for a busy machine: what is cut off proves nothing of the bug. */
+const TIMEOUT_MS = 600_000;
 
 /** What can catch a bug beside its closest tests. */
 const PROGRAMS = {
@@ -64,14 +62,14 @@ interface Result {
   readonly bug: string;
   readonly files: readonly string[];
   readonly decision: 'pure' | 'other';
-  /** `unreadable`: the planted text is no program, which proves nothing. `beyond_walk`: declared to be so, and not caught. */
+  /** `unreadable`: the planted text is no program; `timed_out`: it was cut off. Neither proves anything. `beyond_walk`: declared to be so, and not caught. */
   readonly verdict: Verdict;
   /** The test or program that caught it, `''` if none did. */
   readonly caughtBy: string;
   readonly seconds: number;
 }
 
-const isCaught = ({ verdict }: Result): boolean => verdict === 'caught' || verdict === 'timed_out';
+const isCaught = ({ verdict }: Result): boolean => verdict === 'caught';
 
 function positive(name: 'workers' | 'max-minutes'): number {
   const number = Number(values[name]);
@@ -107,7 +105,7 @@ const uniqueTests = (mutants: readonly Mutant[]): string[] => [...new Set(mutant
 /** @throws Error if something fails although nothing is planted */
 async function checkUnchanged(trees: readonly Tree[], chosen: readonly Mutant[]): Promise<void> {
   if (program !== null) {
-    const end = await (trees[0] as Tree).runProgram(PROGRAMS[program], BASELINE_TIMEOUT_MS);
+    const end = await (trees[0] as Tree).runProgram(PROGRAMS[program], TIMEOUT_MS);
     if (end !== 'passed') throw new Error(`${program} does not pass without a planted bug: ${end}`);
     return;
   }
@@ -116,7 +114,7 @@ async function checkUnchanged(trees: readonly Tree[], chosen: readonly Mutant[])
     trees.map((tree, index) =>
       tree.runTests(
         tests.filter((_, position) => position % trees.length === index),
-        BASELINE_TIMEOUT_MS,
+        TIMEOUT_MS,
       ),
     ),
   );
@@ -127,11 +125,9 @@ async function checkUnchanged(trees: readonly Tree[], chosen: readonly Mutant[])
 
 async function judge(tree: Tree, mutant: Mutant): Promise<{ verdict: Verdict; caughtBy: string }> {
   if (program === null) {
-    const { end, failedTests, unreadableFiles } = await tree.runTests(
-      closestTests(mutant),
-      TESTS_TIMEOUT_MS,
-      ['--bail'],
-    );
+    const { end, failedTests, unreadableFiles } = await tree.runTests(closestTests(mutant), TIMEOUT_MS, [
+      '--bail',
+    ]);
     const [caughtBy] = failedTests;
     if (caughtBy !== undefined) return { verdict: 'caught', caughtBy };
     if (unreadableFiles.length > 0) return { verdict: 'unreadable', caughtBy: '' };
@@ -141,7 +137,7 @@ async function judge(tree: Tree, mutant: Mutant): Promise<{ verdict: Verdict; ca
   }
   const second = program ?? (values.by === 'tests' && isInCore(mutant) ? 'fast tier' : null);
   if (second === null) return { verdict: 'survived', caughtBy: '' };
-  const end = await tree.runProgram(PROGRAMS[second], PROGRAM_TIMEOUT_MS);
+  const end = await tree.runProgram(PROGRAMS[second], TIMEOUT_MS);
   if (end !== 'passed') return { verdict: end === 'failed' ? 'caught' : 'timed_out', caughtBy: second };
   return program === 'explore' && mutant.beyondWalk !== undefined
     ? { verdict: 'beyond_walk', caughtBy: `not the walk: ${mutant.beyondWalk}` }
