@@ -136,7 +136,7 @@ async function choose(
   return run.isOpen(found) ? OPEN : run.conclude(found);
 }
 
-/** A plain code that is one coupon's own names it; a QR stands for its order. */
+/** A QR stands for its order, and so may a plain code: one that lists a single coupon is taken for that coupon's own. */
 function isPicked(row: Pick<Verification, 'mode'>, order: Pick<PreparedOrder, 'certificates'>): boolean {
   return row.mode !== 'code' || order.certificates.length > 1;
 }
@@ -151,7 +151,7 @@ async function findSibling(
   return run.deps.db.run(({ verifications }) =>
     verifications.findSiblingInDoubt(row, {
       orderId,
-      isNamed: certificates.length > 0 && !isPicked(row, order),
+      isOneListed: certificates.length > 0 && !isPicked(row, order),
       certificateIds: certificates.map((one) => one.certificateId).filter((id) => id !== ''),
       encryptedCodes: certificates.map((one) => one.encryptedCode).filter((code) => code !== ''),
     }),

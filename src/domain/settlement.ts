@@ -14,6 +14,9 @@ import {
 /** Douyin's times are whole seconds, from more than one machine of Douyin's. Milliseconds. */
 const DOUYIN_TIME_MARGIN_MS = 3000;
 
+/** A card's use counts as one from before our first send only where it is this much older. Milliseconds. */
+const EARLIER_USE_MARGIN_MS = 5 * 60_000;
+
 type Sent = Pick<
   Verification,
   | 'asOf'
@@ -198,7 +201,11 @@ export function judgeLookUp(
     const isAccountedFor =
       certificate.timesUsed !== null &&
       live.length >= certificate.timesUsed &&
-      live.every((use) => isProvedForeign(verification, use, claimed) || isBefore(use, evidence.notBefore));
+      areOthersEarlier(
+        verification,
+        live.filter((use) => !isProvedForeign(verification, use, claimed)),
+        evidence.notBefore,
+      );
     return isAccountedFor ? unusedOr('look_up_unused') : undecided('look_up_times_card');
   }
   if (certificate.status !== 'USED' && !isEveryUseForeign) return undecided('look_up_whose_use');
@@ -311,11 +318,28 @@ function isLikeOurs(verification: Sent, use: Use, notBefore: Date | null): boole
   );
 }
 
-function isBefore(use: CertificateUse, notBefore: Date | null): boolean {
+function isBefore(
+  use: CertificateUse,
+  notBefore: Date | null,
+  marginMs: number = DOUYIN_TIME_MARGIN_MS,
+): boolean {
   return (
-    use.verifyTime !== null &&
-    notBefore !== null &&
-    use.verifyTime.getTime() < notBefore.getTime() - DOUYIN_TIME_MARGIN_MS
+    use.verifyTime !== null && notBefore !== null && use.verifyTime.getTime() < notBefore.getTime() - marginMs
+  );
+}
+
+/**
+ * Whether the uses of a times card that are not proved to be another's were all made before we asked: never more than
+ * prepare had counted, and none so near that a clock of Douyin's that is a little off would make ours one of them.
+ */
+function areOthersEarlier(
+  { timesUsedBefore }: Pick<Sent, 'timesUsedBefore'>,
+  uses: readonly Use[],
+  notBefore: Date | null,
+): boolean {
+  return (
+    uses.length <= (timesUsedBefore ?? Infinity) &&
+    uses.every((use) => isBefore(use, notBefore, EARLIER_USE_MARGIN_MS))
   );
 }
 

@@ -304,11 +304,12 @@ export const TRANSITIONS = {
     guards: ['sends_as_seen', 'sends_have_arrived', 'review_is_over'],
     event: 'found_not_redeemed',
   },
-  operator_resolved_success: { from: OPEN, to: 'settled', guards: [], event: 'resolved' },
+  /** What was never sent redeemed nothing, whatever the person saw: it ends unsent, and its token stays usable. */
+  operator_resolved_success: { from: SENT, to: 'settled', guards: ['something_sent'], event: 'resolved' },
   operator_resolved_failed: {
-    from: OPEN,
+    from: SENT,
     to: 'settled',
-    guards: ['sends_as_seen', 'sends_have_arrived', 'review_is_over'],
+    guards: ['something_sent', 'sends_as_seen', 'sends_have_arrived', 'review_is_over'],
     event: 'resolved',
   },
   end_not_attempted: { from: OPEN, to: 'not_attempted', guards: ['nothing_sent'], event: 'not_attempted' },

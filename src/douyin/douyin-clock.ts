@@ -1,6 +1,9 @@
 // Douyin's time as this process knows it, from what Douyin's answers say and a clock that only runs forward.
 import type { DouyinClock } from '../ports/douyin-clock.ts';
 
+/** A machine's clock that nobody corrects gains at most this share of the time that passes. */
+const LARGEST_DRIFT = 200e-6;
+
 export interface MonotonicDouyinClockOptions {
   /** A clock that only runs forward, milliseconds; the machine's unless given. */
   readonly monotonicMs?: () => number;
@@ -8,7 +11,7 @@ export interface MonotonicDouyinClockOptions {
 
 /**
  * Never ahead of Douyin: an answer's time is older than its receipt and cut to the second, and from there on only the
- * time that has really passed is added. The wall clock, which may be wrong or jump, is never asked.
+ * time that has passed is added, less what this machine's clock may have gained. The wall clock, which may be wrong or jump, is never asked.
  */
 export class MonotonicDouyinClock implements DouyinClock {
   /** What `receivedAtMonotonicMs` is read from. */
@@ -31,6 +34,7 @@ export class MonotonicDouyinClock implements DouyinClock {
 
   now(): Date | null {
     if (this.#latest === null) return null;
-    return new Date(this.#latest.douyinMs + Math.max(0, this.monotonicMs() - this.#latest.receivedAtMs));
+    const passedMs = Math.max(0, this.monotonicMs() - this.#latest.receivedAtMs);
+    return new Date(this.#latest.douyinMs + Math.floor(passedMs * (1 - LARGEST_DRIFT)));
   }
 }

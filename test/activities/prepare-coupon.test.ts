@@ -223,9 +223,42 @@ describe('prepareCoupon', () => {
       expect(redeemed(order.orderId)).toHaveLength(2);
     });
 
-    it('does not hold a plain code that is another coupon’s own', async () => {
+    it.each(['order', 'coupon'] as const)(
+      'holds a plain code after a QR, although it lists one coupon: whose that is nobody knows (codes list the %s)',
+      async (plainCodeLists) => {
+        bench.state.changeSettings({ plainCodeLists });
+        const { order, first } = await inDoubt();
+        const key = await bench.accept({ requestValue: order.coupons[1]!.code });
+        expect(await runner.activities.prepareCoupon(key)).toMatchObject({
+          reason: 'coupon.sibling_in_doubt',
+        });
+        expect(await bench.row(key)).toMatchObject({ relatedVerificationId: first.verificationId });
+        expect(redeemed(order.orderId)).toHaveLength(1);
+        bench.state.changeSettings({ plainCodeLists: 'order' });
+      },
+    );
+
+    it('does not send a plain code that was prepared before the QR’s verify was lost', async () => {
       bench.state.changeSettings({ plainCodeLists: 'coupon' });
-      const { order } = await inDoubt();
+      const order = bench.state.createOrder({ coupons: 2 });
+      const typed = await bench.prepared({ requestValue: order.coupons[1]!.code });
+      const scanned = await bench.accept({ mode: 'short_link', requestValue: order.shortLink });
+      await runner.activities.resolveShortLink(scanned);
+      await runner.activities.prepareCoupon(scanned);
+      bench.state.addFault({ kind: 'cut-after-effect', endpoints: ['verify'], orderId: order.orderId });
+      await runner.activities.verifyCoupon(scanned);
+      expect(await runner.activities.verifyCoupon(typed)).toEqual({ state: 'open' });
+      expect(await bench.row(typed)).toMatchObject({ step: 'accepted' });
+      expect(redeemed(order.orderId)).toHaveLength(1);
+      bench.state.changeSettings({ plainCodeLists: 'order' });
+    });
+
+    it('does not hold a plain code that is another coupon’s own, as the one in doubt shows', async () => {
+      bench.state.changeSettings({ plainCodeLists: 'coupon' });
+      const order = bench.state.createOrder({ coupons: 2 });
+      const first = await bench.prepared({ requestValue: order.coupons[0]!.code });
+      bench.state.addFault({ kind: 'cut-after-effect', endpoints: ['verify'], orderId: order.orderId });
+      await runner.activities.verifyCoupon(first);
       const key = await bench.accept({ requestValue: order.coupons[1]!.code });
       expect(await runner.activities.prepareCoupon(key)).toEqual({ state: 'open' });
       expect(await runner.activities.verifyCoupon(key)).toMatchObject({ verifyStatus: 'success' });

@@ -427,6 +427,21 @@ describe('resolveVerification', () => {
     expect(bench.state.calls({ endpoint: 'verify', orderId: order.orderId })).toHaveLength(1);
   });
 
+  it.each(['success', 'failed'] as const)(
+    'takes no %s for what was never sent: it ends unsent, and its token stays usable',
+    async (verifyStatus) => {
+      const order = bench.state.createOrder();
+      const key = await bench.prepared({ requestValue: order.coupons[0]!.code });
+      await expect(resolve(key, { verifyStatus })).rejects.toMatchObject({
+        type: 'verification.send_in_flight',
+      });
+      expect(await audits(key)).toEqual([]);
+      expect(await runner.activities.verifyCoupon(key)).toMatchObject({ reason: 'gateway.too_late' });
+      expect(await bench.row(key)).toMatchObject({ step: 'not_attempted', openSendCount: 0 });
+      expect(bench.state.calls({ endpoint: 'verify', orderId: order.orderId })).toEqual([]);
+    },
+  );
+
   it('has nothing to complete without an order', async () => {
     const { key } = await unknown('cut-before-effect');
     await bench.query(`update verifications set order_id = '' where id = ${key.verificationId}`);

@@ -96,6 +96,7 @@ const USED: Partial<Certificate> = { status: 'USED', lastUse: buildUse() };
 const ELSEWHERE = buildUse({ verifyId: 'use-2', poiId: 'store-2' });
 const BY_TILL = buildUse({ verifyId: 'use-2', channel: 'other' });
 const EARLIER = buildUse({ verifyId: 'use-2', verifyTime: at(-3001) });
+const LONG_BEFORE = buildUse({ verifyId: 'use-2', verifyTime: at(-300_001) });
 
 const RIVAL: Claim = {
   id: 7,
@@ -499,7 +500,7 @@ describe('judgeLookUp', () => {
         'used once more by one use that is listed and one that is not',
         {
           sent,
-          certificate: { ...CARD, timesUsed: 2, uses: [EARLIER] },
+          certificate: { ...CARD, timesUsed: 2, uses: [LONG_BEFORE] },
           afterMs: 9 * HOUR,
           verdict: 'undecided',
         },
@@ -517,7 +518,7 @@ describe('judgeLookUp', () => {
         'used before we prepared it, as often as now, by uses that are listed',
         {
           sent: { isTimesCard: true, timesUsedBefore: 1 },
-          certificate: { ...CARD, timesUsed: 1, uses: [EARLIER] },
+          certificate: { ...CARD, timesUsed: 1, uses: [LONG_BEFORE] },
           afterMs: HOUR,
           verdict: 'refused unused',
         },
@@ -526,9 +527,27 @@ describe('judgeLookUp', () => {
         'of an unknown count before, all its uses being older',
         {
           sent: { timesUsedBefore: null },
-          certificate: { ...CARD, timesUsed: 1, uses: [EARLIER] },
+          certificate: { ...CARD, timesUsed: 1, uses: [LONG_BEFORE] },
           afterMs: HOUR,
           verdict: 'refused unused',
+        },
+      ],
+      [
+        'with more uses from before than prepare had counted: the clock is off, and one may be ours',
+        {
+          sent: { isTimesCard: true, timesUsedBefore: 0 },
+          certificate: { ...CARD, timesUsed: 1, uses: [LONG_BEFORE] },
+          afterMs: 9 * HOUR,
+          verdict: 'undecided',
+        },
+      ],
+      [
+        'of an unknown count before, with a use shortly before: the clock may be off, and it may be ours',
+        {
+          sent: { timesUsedBefore: null },
+          certificate: { ...CARD, timesUsed: 1, uses: [buildUse({ verifyTime: at(-60_000) })] },
+          afterMs: 9 * HOUR,
+          verdict: 'undecided',
         },
       ],
       [

@@ -19,14 +19,22 @@ describe('MonotonicDouyinClock', () => {
     expect(clock.now()).toBeNull();
     clock.note(new Date('2026-03-15T10:31:08Z'), 1000);
     expect(clock.now()).toEqual(new Date('2026-03-15T10:31:08Z'));
-    monotonicMs += 3_600_250;
-    expect(clock.now()).toEqual(new Date('2026-03-15T11:31:08.250Z'));
+    monotonicMs += 1250;
+    expect(clock.now()).toEqual(new Date('2026-03-15T10:31:09.249Z'));
+  });
+
+  it('is never ahead, although nobody has corrected this machine’s clock for a day', () => {
+    clock.note(new Date('2026-03-15T10:31:08Z'), 1000);
+    monotonicMs += 86_400_000 + 8600;
+    const now = clock.now()!.getTime();
+    expect(now).toBeLessThanOrEqual(Date.parse('2026-03-16T10:31:08Z'));
+    expect(now).toBeGreaterThan(Date.parse('2026-03-16T10:30:53Z'));
   });
 
   it('counts from the receipt, and believes the answer received last, also if it goes back', () => {
     monotonicMs = 5000;
     clock.note(new Date('2026-03-15T10:31:08Z'), 4000);
-    expect(clock.now()).toEqual(new Date('2026-03-15T10:31:09Z'));
+    expect(clock.now()).toEqual(new Date('2026-03-15T10:31:08.999Z'));
     clock.note(new Date('2026-03-15T10:30:00Z'), 5000);
     expect(clock.now()).toEqual(new Date('2026-03-15T10:30:00Z'));
     clock.note(new Date('2026-03-15T12:00:00Z'), 4999);
@@ -97,7 +105,9 @@ describe('Douyin’s answers tell its time', () => {
   it('shows when prepare and get were answered, from either source', async () => {
     const douyin = client();
     const certificate = { encrypted_code: 'a', certificate_id: 1 };
-    const told = { data: { error_code: 0, verify_token: 't', certificates: [certificate], certificate } };
+    const told = {
+      data: { error_code: 0, order_id: '9', verify_token: 't', certificates: [certificate], certificate },
+    };
     json(told);
     expect(await douyin.prepare({ code: '1' }, '7')).toMatchObject({
       order: { shownAt: new Date((NOW + 8) * 1000) },

@@ -21,10 +21,12 @@ const milliseconds = (ms: number): Condition => sql`${ms} * interval '1 millisec
 const MAY_HAVE_REDEEMED = sql`s.verify_status = 'processing' and s.open_send_count > 0 and s.id <> v.id`;
 
 /**
- * A plain code that lists one coupon is that coupon's own, unless the one in doubt shows otherwise: its code listed several,
- * or is this very code.
+ * A plain code that lists one coupon may be that coupon's own, or its order's last. Only where the one in doubt was another
+ * plain code that listed one coupon, and not this one, each is its coupon's own: had it stood for the order, this list
+ * would hold that one's coupon or none.
  */
-const CODES_STAND_FOR_ORDERS = sql`s.mode = 'code' and (s.order_claim is not null or s.request_value = v.request_value)`;
+const IS_ANOTHER_COUPONS_OWN_CODE = sql`s.mode = 'code' and s.certificate_claim is not null and s.order_claim is null
+  and s.request_value <> v.request_value`;
 
 /** Whether another verification of the order, or of the coupon, is in doubt. `v` is the row itself. */
 const HAS_SIBLING_IN_DOUBT = sql`case
@@ -35,7 +37,7 @@ const HAS_SIBLING_IN_DOUBT = sql`case
                where s.encrypted_code = v.encrypted_code and s.encrypted_code <> '' and ${MAY_HAVE_REDEEMED})
     or exists (select 1 from verifications s
                where s.order_id = v.order_id and s.order_id <> '' and ${MAY_HAVE_REDEEMED}
-                 and (v.order_claim is not null or ${CODES_STAND_FOR_ORDERS}))
+                 and (v.order_claim is not null or not (${IS_ANOTHER_COUPONS_OWN_CODE})))
   end`;
 
 /** Whether another verification was redeemed, or may yet be, under the row's token of Douyin's. */

@@ -192,19 +192,19 @@ export class VerificationRepository {
     row: Pick<Verification, 'id' | 'mode' | 'requestValue'>,
     prepared: {
       readonly orderId: string;
-      /** The request names its coupon, as far as prepare tells. */
-      readonly isNamed: boolean;
+      /** The request is a plain code that lists one coupon: it may be that coupon's own. */
+      readonly isOneListed: boolean;
       readonly certificateIds: readonly string[];
       readonly encryptedCodes: readonly string[];
     },
   ): Promise<Verification | null> {
     const isOfOrder = sql`v.order_id <> '' and v.order_id = ${prepared.orderId}`;
-    // A code that lists one coupon is its own, unless the one in doubt shows that codes stand for orders here.
-    const codesStandForOrders = sql`v.mode = 'code'
-      and (v.order_claim is not null or v.request_value = ${row.requestValue})`;
+    // A code that lists one coupon is its own only where another code in doubt listed one too, and another.
+    const isAnotherCouponsOwnCode = sql`v.mode = 'code' and v.certificate_claim is not null and v.order_claim is null
+      and v.request_value <> ${row.requestValue}`;
     return this.#findOne(
       sql`v.id <> ${row.id} and ${MAY_HAVE_REDEEMED} and (
-        (${isOfOrder} and ${prepared.isNamed ? codesStandForOrders : sql`true`})
+        (${isOfOrder} and ${prepared.isOneListed ? sql`not (${isAnotherCouponsOwnCode})` : sql`true`})
         or (v.certificate_id <> '' and v.certificate_id = any(${prepared.certificateIds}::text[]))
         or (v.encrypted_code <> '' and v.encrypted_code = any(${prepared.encryptedCodes}::text[])))`,
     );
