@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
-import { asyncLocalStorage, type Context } from '@temporalio/activity';
+import { MockActivityEnvironment } from '@temporalio/testing';
 import { createActivities } from '../../activities/index.ts';
 import { type Bench, openBench } from './support.ts';
 
@@ -14,18 +14,16 @@ afterAll(() => bench.close());
 
 describe('an activity that takes long', () => {
   it('says again and again that it runs, and no more once it has ended', async () => {
-    const refresh = Promise.withResolvers<{ refreshed: boolean; expiresAt: Date }>();
-    const { deps } = bench.startRunner();
-    jest.spyOn(deps.accessTokens, 'keepFresh').mockReturnValue(refresh.promise);
-    const activities = createActivities(deps);
+    const { activities, refresh } = startRefresh();
+    const environment = new MockActivityEnvironment();
     let heartbeats = 0;
-    const context = { heartbeat: () => (heartbeats += 1) } as unknown as Context;
+    environment.on('heartbeat', () => (heartbeats += 1));
     jest.useFakeTimers();
     try {
-      const running = asyncLocalStorage.run(context, () => activities.refreshAccessToken());
+      const running = environment.run(() => activities.refreshAccessToken());
       for (let periods = 1; periods <= 4; periods += 1) {
         const before = heartbeats;
-        jest.advanceTimersByTime(SILENCE_MS);
+        await jest.advanceTimersByTimeAsync(SILENCE_MS);
         // More than one in each: a late one is not taken for the death of the worker.
         expect(heartbeats - before).toBeGreaterThan(1);
       }
@@ -38,4 +36,21 @@ describe('an activity that takes long', () => {
       jest.useRealTimers();
     }
   });
+
+  it('goes on to its end when it is cancelled, as in a shutdown: what it has sent cannot be called back', async () => {
+    const { activities, refresh } = startRefresh();
+    const environment = new MockActivityEnvironment();
+    const running = environment.run(() => activities.refreshAccessToken());
+    environment.cancel('WORKER_SHUTDOWN');
+    refresh.resolve({ refreshed: true, expiresAt: new Date(0) });
+    await expect(running).resolves.toEqual({ refreshed: true, expiresAt: '1970-01-01T00:00:00.000Z' });
+  });
 });
+
+/** Activities of a process of its own, whose refresh of the access token lasts until the test ends it. */
+function startRefresh() {
+  const refresh = Promise.withResolvers<{ refreshed: boolean; expiresAt: Date }>();
+  const { deps } = bench.startRunner();
+  jest.spyOn(deps.accessTokens, 'keepFresh').mockReturnValue(refresh.promise);
+  return { activities: createActivities(deps), refresh };
+}
