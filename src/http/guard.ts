@@ -40,6 +40,7 @@ function readRequest(route: Route, ctx: HttpContext): RouteRequest<Surface, unkn
     body: parsedBody.value,
     caller: callerOf(route, ctx),
     requestId: ctx.state.requestId,
+    receivedAtMs: ctx.state.receivedAtMs,
     language,
   };
 }

@@ -5,6 +5,8 @@ import type { AuthenticatedApp } from '../services/authenticate-app.ts';
 
 export interface RequestState {
   requestId: string;
+  /** When it arrived, by the process's clock that only runs forward, milliseconds. */
+  receivedAtMs: number;
   language: Language;
   /** The open surface's: the body's exact bytes; empty when there is none. */
   rawBody?: Buffer;

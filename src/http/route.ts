@@ -20,6 +20,8 @@ export interface RouteRequest<S extends Surface, P, Q, B> {
   readonly body: B;
   readonly caller: CallerBySurface[S];
   readonly requestId: string;
+  /** By the process's clock that only runs forward, milliseconds. */
+  readonly receivedAtMs: number;
   readonly language: Language;
 }
 

@@ -45,6 +45,8 @@ export interface VerifyCouponInput extends VerificationRequest {
   readonly app: VerifierApp;
   readonly nonce: NonceClaim;
   readonly requestId: string;
+  /** When it arrived, by this process's clock that only runs forward (`performance.now()`), milliseconds. */
+  readonly receivedAtMs: number;
   /** The caller's idempotency token, or null to have one made. */
   readonly verifyToken: string | null;
   readonly operatorId: string;
@@ -73,7 +75,7 @@ const STRANDED_AFTER_MS = START_TIMEOUT_MS + 500;
  *   `douyin.unavailable`, `douyin.refused_gateway`, `gateway.database_unavailable`, `gateway.engine_unavailable`
  */
 export async function verifyCoupon(deps: VerifyCouponDeps, input: VerifyCouponInput): Promise<Verification> {
-  const deadline = performance.now() + deps.budgetMs;
+  const deadline = input.receivedAtMs + deps.budgetMs;
   if (!isPoiAllowed(input.app, input.poiId)) throw new AppError('app.poi_not_allowed');
   const verifyToken = input.verifyToken ?? randomUUID();
   const request = { appId: input.app.id, verifyToken };
@@ -92,6 +94,7 @@ export async function verifyCoupon(deps: VerifyCouponDeps, input: VerifyCouponIn
         note: input.note,
         requestId: input.requestId,
         roundKey,
+        waitedMs: waitedMs(input),
       },
       input.nonce,
     ),
@@ -104,6 +107,10 @@ export async function verifyCoupon(deps: VerifyCouponDeps, input: VerifyCouponIn
     case 'exists':
       return answerCaller(deps, await repeat(deps, input, request, deadline));
   }
+}
+
+function waitedMs({ receivedAtMs }: VerifyCouponInput): number {
+  return Math.max(0, performance.now() - receivedAtMs);
 }
 
 /** Stores the beginning of a round; one that may have been stored although the database did not say so is fenced off. */
@@ -142,7 +149,12 @@ async function repeat(
     case 'try_again': {
       const { mode } = stored;
       const reopened = await openRound(deps, request, (verifications, roundKey) =>
-        verifications.reopen(stored, { mode, requestId: input.requestId, roundKey }),
+        verifications.reopen(stored, {
+          mode,
+          requestId: input.requestId,
+          roundKey,
+          waitedMs: waitedMs(input),
+        }),
       );
       if (reopened) return run(deps, reopened, deadline);
       // Another request with the same token opened it first: that round is waited for, and never told is how this one ended.

@@ -175,6 +175,7 @@ export async function openBench(): Promise<Bench> {
           note: '',
           requestId: 'test',
           roundKey: randomUUID(),
+          waitedMs: 0,
           ...request,
         } as NewVerification,
         { clientKey: 'till', nonce: randomUUID(), expiresAt: new Date(clock.now().getTime() + 300_000) },

@@ -577,7 +577,12 @@ describe('verifyCoupon', () => {
     async function secondRound(key: VerificationKey): Promise<VerificationKey> {
       const roundKey = randomUUID();
       const reopened = await runner.deps.db.run(async ({ verifications }) =>
-        verifications.reopen(await bench.row(key), { mode: 'code', requestId: 'again', roundKey }),
+        verifications.reopen(await bench.row(key), {
+          mode: 'code',
+          requestId: 'again',
+          roundKey,
+          waitedMs: 0,
+        }),
       );
       expect(reopened).toMatchObject({ round: 2, step: 'accepted', sendCount: 0, firstSentAt: null });
       return { verificationId: key.verificationId, round: 2, roundKey };

@@ -43,6 +43,7 @@ function requestOf(code: string, verifyToken: string | null): VerifyCouponInput 
       expiresAt: new Date(bench.clock.now().getTime() + 300_000),
     },
     requestId: 'test',
+    receivedAtMs: performance.now(),
     verifyToken,
     mode: 'code',
     requestValue: code,
@@ -104,7 +105,12 @@ describe('a till that comes back with a token of which nothing was sent', () => 
       const other = bench.startRunner();
       const row = await bench.row(key);
       const round = await other.deps.db.run(({ verifications }) =>
-        verifications.reopen(row, { mode: 'code', requestId: 'other', roundKey: randomUUID() }),
+        verifications.reopen(row, {
+          mode: 'code',
+          requestId: 'other',
+          roundKey: randomUUID(),
+          waitedMs: 0,
+        }),
       );
       opened = { verificationId: row.id, round: round?.round ?? 0, roundKey: round?.roundKey ?? null };
     });
@@ -116,6 +122,32 @@ describe('a till that comes back with a token of which nothing was sent', () => 
       runner.interpose('before', 'findById', () => runner.activities.verifyCoupon(opened!));
     });
     expect(await answering).toMatchObject({ round: 2, step: 'settled', verifyStatus: 'success' });
+  });
+});
+
+describe('a request that waited long before its row could be stored', () => {
+  it('is not sent any more: its round began when it arrived', async () => {
+    const runner = bench.startRunner();
+    const order = bench.state.createOrder();
+    const answering = verifyCoupon(
+      {
+        ...runner.deps,
+        budgetMs: BUDGET_MS,
+        runner: {
+          ...runner.deps.runner,
+          start: async (input) => {
+            await runner.activities.prepareCoupon(input);
+            return { kind: 'started', here: true };
+          },
+        },
+      },
+      {
+        ...requestOf(order.coupons[0]!.code, null),
+        receivedAtMs: performance.now() - runner.deps.policy.firstSendWithinMs - 1,
+      },
+    );
+    await expect(answering).rejects.toMatchObject({ code: 'gateway.too_late' });
+    expect(bench.state.calls({ endpoint: 'verify', orderId: order.orderId })).toHaveLength(0);
   });
 });
 

@@ -29,6 +29,7 @@ export function verifyInput(harness: Harness, request: Partial<VerifyCouponInput
       expiresAt: new Date(Date.now() + 300_000),
     },
     requestId: randomUUID(),
+    receivedAtMs: performance.now(),
     mode: 'short_link',
     requestValue: '',
     poiId: POI_ID,

@@ -158,6 +158,7 @@ describe('VerifyCoupon', () => {
             appName: '',
             appCode: '',
             roundKey: randomUUID(),
+            waitedMs: 0,
           },
           input.nonce,
         ),

@@ -44,6 +44,8 @@ export interface NewVerification extends VerificationRequest {
   readonly requestId: string;
   /** A new one for each round. */
   readonly roundKey: string;
+  /** How long its request had been here before, milliseconds: the round began with it. */
+  readonly waitedMs: number;
 }
 
 export type AcceptOutcome =
@@ -108,6 +110,10 @@ export class VerificationRepository {
     return this.#clock();
   }
 
+  #before(ms: number): RawBuilder<Date> {
+    return sql`${this.#now} - ${ms} * interval '1 millisecond'`;
+  }
+
   /** Spends the nonce and inserts the row: one statement, one commit. */
   async accept(input: NewVerification, nonce: NonceClaim): Promise<AcceptOutcome> {
     const isPrepared = input.mode === 'encrypted_code';
@@ -126,7 +132,7 @@ export class VerificationRepository {
         select ${input.appId}::bigint, ${input.appName}, ${input.appCode}, ${input.poiId}, ${input.mode},
           ${input.requestValue}, ${input.verifyToken}, ${input.operatorId}, ${input.deviceId}, ${input.note},
           ${isPrepared ? input.requestValue : ''}, ${isPrepared ? input.verifyToken : ''},
-          ${firstStepOf(input.mode)}, ${input.roundKey}, ${this.#now}, ${this.#now}, ${this.#now}
+          ${firstStepOf(input.mode)}, ${input.roundKey}, ${this.#before(input.waitedMs)}, ${this.#now}, ${this.#now}
         from fresh_nonce
         on conflict (app_id, verify_token) do nothing
         returning *
@@ -229,13 +235,13 @@ export class VerificationRepository {
   /** Opens a verification that was not attempted for another round. @returns null if it is no longer in that state */
   async reopen(
     key: RoundKey,
-    opened: { readonly mode: VerifyMode; readonly requestId: string; readonly roundKey: string },
+    opened: Pick<NewVerification, 'mode' | 'requestId' | 'roundKey' | 'waitedMs'>,
   ): Promise<Verification | null> {
     const values: Values = {
       round: key.round + 1,
       roundKey: opened.roundKey,
       encryptedData: '',
-      roundStartedAt: this.#now,
+      roundStartedAt: this.#before(opened.waitedMs),
       reason: '',
       reasonDetail: null,
       errorCode: 0,

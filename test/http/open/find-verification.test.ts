@@ -45,6 +45,7 @@ async function storeAccepted(verifyToken: string): Promise<number> {
         note: '',
         requestId: 'test',
         roundKey: randomUUID(),
+        waitedMs: 0,
       },
       { clientKey: app.clientKey, nonce: randomUUID(), expiresAt: new Date(Date.now() + 1000) },
     ),

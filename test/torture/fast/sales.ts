@@ -203,6 +203,7 @@ export class Shop {
           expiresAt: new Date(stage.nowMs + 300_000),
         },
         requestId,
+        receivedAtMs: stage.nowMs,
         operatorId: '',
         deviceId: '',
         note: '',

@@ -351,6 +351,15 @@ describe('check', () => {
       orders: [order({ changes: [{ atMs: 1200, what: QR_REFRESHED }] })],
       ...nothingRedeemed,
     })],
+    ['an order that is shown with a fresh QR, and Douyin lists nothing for the old one', ledgers({
+      rows: [failedRow({ reason: 'coupon.none_usable' })],
+      orders: [order({ changes: [{ atMs: 1200, what: QR_REFRESHED }] })],
+      ...nothingRedeemed,
+    })],
+    ['taken back by people while in doubt, and made again by a repeat', ledgers({
+      rows: [row({ verify_id: 'use-2' })],
+      effects: [effect(), effect({ sequence: 2, kind: 'cancelled', at_ms: 1600 }), effect({ sequence: 3, verify_id: 'use-2', at_ms: 1700 })],
+    })],
     ['used, cancelled in Douyin’s app, and used again', ledgers({
       effects: [atTill(), atTill({ kind: 'cancelled', at_ms: 600 }), effect()],
     })],
@@ -363,7 +372,10 @@ describe('check', () => {
     ['double', 'a coupon redeemed twice', twoTills([row(), row({ ...second, certificate_id: 'certificate-1' })], {
       effects: [effect(), secondEffect({ certificate_id: 'certificate-1' })],
     })],
-    ['double', 'one token with two redemptions', ledgers({ effects: [effect(), effect({ verify_id: 'use-2', serial_number: 2 })] })],
+    ['double', 'one token with two redemptions', ledgers({ effects: [effect(), effect({ sequence: 2, verify_id: 'use-2', serial_number: 2 })] })],
+    ['double', 'a second redemption with one token, and one of them undone later', ledgers({
+      effects: [effect(), effect({ sequence: 2, verify_id: 'use-2' }), effect({ sequence: 3, kind: 'cancelled', at_ms: 1700 })],
+    })],
     ['double', 'one redemption claimed by two rows without ids', twoTills([row({ verify_id: '' }), row({ ...second, douyin_verify_token: 'douyin-1', certificate_id: 'certificate-1', verify_id: '' })], { effects: [effect()] })],
     ['double', 'one verify id claimed by two rows', twoTills([row(), row({ ...second, verify_id: 'use-1' })])],
     ['double', 'a success that Douyin did not redeem', ledgers(nothingRedeemed)],

@@ -23,6 +23,11 @@ const DISTURBANCE_REACHES_MS = 15_000;
 /** The dynamic code has expired. */
 const DEAD_QR = 45005117;
 
+/** Douyin says so, or lists nothing for it. */
+function isOfDeadQr(row: GatewayRow): boolean {
+  return row.error_code === DEAD_QR || row.reason === 'coupon.none_usable';
+}
+
 export function* unjustified(ledgers: Ledgers, index: LedgerIndex): Generator<string> {
   for (const row of ledgers.rows) {
     if (row.verify_status !== 'failed') continue;
@@ -51,7 +56,7 @@ function mayBeRefused(row: GatewayRow, { usedTokens }: Ledgers, index: LedgerInd
   // The customer has shown the order with a fresh QR, which ends the one that was scanned before.
   const isScannedAgain =
     order.changes.length > 0 || usedTokens.filter(({ orderId }) => orderId === order.orderId).length > 1;
-  if (isScannedAgain && row.error_code === DEAD_QR) return true;
+  if (isScannedAgain && isOfDeadQr(row)) return true;
   const isSharedToken = (index.rowsByDouyinToken.get(row.douyin_verify_token) ?? []).length > 1;
   return isSharedToken || faultsAbout(row, order, index).length > 0 || neverArrived(row, index);
 }

@@ -22,7 +22,8 @@ export interface Exchange {
 export interface LedgerIndex {
   /** Uses at Douyin, cancelled ones included, in the order they happened. */
   readonly uses: readonly Effect[];
-  readonly cancelledVerifyIds: ReadonlySet<string>;
+  /** When a use was taken back at Douyin, by its id. */
+  readonly undoneAtMs: ReadonlyMap<string, number>;
   readonly effectsByToken: ReadonlyMap<string, readonly Effect[]>;
   readonly effectsByOrder: ReadonlyMap<string, readonly Effect[]>;
   readonly effectByVerifyId: ReadonlyMap<string, Effect>;
@@ -51,8 +52,10 @@ export function indexOf(ledgers: Ledgers): LedgerIndex {
   const exchanges = exchangesOf(ledgers.client);
   return {
     uses,
-    cancelledVerifyIds: new Set(
-      ledgers.effects.filter(({ kind }) => kind === 'cancelled').map(({ verify_id }) => verify_id),
+    undoneAtMs: new Map(
+      ledgers.effects
+        .filter(({ kind }) => kind === 'cancelled')
+        .map(({ verify_id, at_ms }) => [verify_id, at_ms]),
     ),
     effectsByToken: grouped(
       uses.filter(({ verify_token }) => verify_token !== null),

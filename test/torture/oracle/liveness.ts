@@ -125,7 +125,7 @@ export function* operatorsWork({ rows }: Ledgers, index: LedgerIndex): Generator
     const effects = index.effectsByToken.get(row.douyin_verify_token) ?? [];
     const isRedeemed = effects.length > 0;
     // Douyin shows the coupon unused again and names no use.
-    const isUndone = isRedeemed && effects.every(({ verify_id }) => index.cancelledVerifyIds.has(verify_id));
+    const isUndone = isRedeemed && effects.every(({ verify_id }) => index.undoneAtMs.has(verify_id));
     yield `${name(row)} waits for an operator (${standing(row)}); in truth ${
       isRedeemed ? 'it redeemed' : 'nothing was redeemed'
     }; ${isUndecidable || isUndone ? UNDECIDABLE : 'it could have been decided'}`;

@@ -71,10 +71,11 @@ export function* doubles(ledgers: Ledgers, index: LedgerIndex, matching: Matchin
     yield `${name(row)} is success, but ${why}`;
   }
   for (const [token, effects] of index.effectsByToken) {
-    if (effects.length > 1) yield `Douyin's token ${token} redeemed ${effects.length} times`;
+    const beside = effects.filter((effect) => effects.some((other) => stoodBefore(other, effect, index)));
+    if (beside.length > 0) yield `Douyin's token ${token} redeemed ${effects.length} times`;
   }
   for (const [certificateId, effects] of grouped(index.uses, ({ certificate_id }) => certificate_id)) {
-    const standing = effects.filter((effect) => !index.cancelledVerifyIds.has(effect.verify_id));
+    const standing = effects.filter((effect) => !index.undoneAtMs.has(effect.verify_id));
     if (standing.length > 1 && standing.every((effect) => effect.serial_number === null))
       yield `coupon ${certificateId} was redeemed ${standing.length} times`;
   }
@@ -83,7 +84,7 @@ export function* doubles(ledgers: Ledgers, index: LedgerIndex, matching: Matchin
     const ours = (index.effectsByOrder.get(order.orderId) ?? []).filter(
       (effect) =>
         effect.verified_by === 'api' &&
-        !index.cancelledVerifyIds.has(effect.verify_id) &&
+        !index.undoneAtMs.has(effect.verify_id) &&
         // Who was told by an operator that it did not redeem may scan again.
         !isDeniedByOperator(effect, index),
     );
@@ -96,6 +97,12 @@ export function* doubles(ledgers: Ledgers, index: LedgerIndex, matching: Matchin
     if (ours.length > order.meals && wasInDoubt)
       yield `order ${order.orderId} paid for ${order.meals} meals with ${ours.length} redemptions`;
   }
+}
+
+/** Whether the other redemption was made earlier, and stood when this one was made. */
+function stoodBefore(other: Effect, effect: Effect, index: LedgerIndex): boolean {
+  const undoneAtMs = index.undoneAtMs.get(other.verify_id) ?? Infinity;
+  return other.sequence < effect.sequence && undoneAtMs > effect.at_ms;
 }
 
 /** Whether the later one was sent while the earlier one, sent before it, was not decided: both by the database's clock. */
@@ -138,7 +145,7 @@ function deceived(effect: Effect, index: LedgerIndex, matching: Matching): Gatew
 export function* losses(ledgers: Ledgers, index: LedgerIndex, matching: Matching): Generator<string> {
   for (const effect of index.uses) {
     if (effect.verified_by !== 'api' || matching.ownerOf.has(effect.verify_id)) continue;
-    if (deceived(effect, index, matching)) continue;
+    if (deceived(effect, index, matching) || isRedone(effect, index, matching)) continue;
     const holders = index.rowsByDouyinToken.get(effect.verify_token ?? '') ?? [];
     const what = `redemption ${effect.verify_id} of token ${effect.verify_token}`;
     if (holders.length === 0) yield `${what} has no record`;
@@ -153,6 +160,27 @@ export function* losses(ledgers: Ledgers, index: LedgerIndex, matching: Matching
     else if (row.verify_token !== request.token || row.app_id !== ledgers.appIds[request.app])
       yield `request ${request.request} was answered with ${name(row)}, which is another till's`;
   }
+}
+
+/**
+ * Redemptions that people took back while a verify was in doubt, and that a repeat then made again, for a Douyin that takes
+ * the token anew: no read tells that from a verify that did nothing. The record shows the one that stands.
+ */
+export function* redone(index: LedgerIndex, matching: Matching): Generator<string> {
+  for (const effect of index.uses) {
+    if (isRedone(effect, index, matching))
+      yield `redemption ${effect.verify_id} was taken back by people, and made again by a repeat`;
+  }
+}
+
+function isRedone(effect: Effect, index: LedgerIndex, matching: Matching): boolean {
+  return (
+    index.undoneAtMs.has(effect.verify_id) &&
+    (index.effectsByToken.get(effect.verify_token ?? '') ?? []).some(
+      (other) =>
+        other !== effect && matching.ownerOf.has(other.verify_id) && !stoodBefore(effect, other, index),
+    )
+  );
 }
 
 /** Whether an operator said, after it had happened, that it had not: a person's mistake. */

@@ -102,7 +102,7 @@ export const verifyCouponRoute = defineRoute({
   isLimitedInFlight: true,
   takesNonce: true,
   answersFromRow: true,
-  async handler(deps, { body, caller, requestId, language }) {
+  async handler(deps, { body, caller, requestId, receivedAtMs, language }) {
     requirePoiAllowed(caller.app, body.poi_id);
     const coupon = readCoupon(body);
     const verifyToken = body.verify_token ?? null;
@@ -116,6 +116,7 @@ export const verifyCouponRoute = defineRoute({
             app: caller.app,
             nonce: caller.takeNonce(),
             requestId,
+            receivedAtMs,
             ...coupon,
             poiId: body.poi_id,
             verifyToken,
