@@ -86,6 +86,7 @@ export async function decideByLookUp(run: VerificationRun, row: Verification): P
       );
     }
     case 'undecided': {
+      await run.store((verifications) => verifications.noteLookedUp(run.key, row.asOf));
       const stop = verdict.isUsedByAnother ? 'shown_used' : null;
       const isKnown =
         isDeepStrictEqual(verdict.note, row.lastNote) &&

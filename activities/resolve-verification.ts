@@ -26,6 +26,7 @@ export async function resolveVerification(
     case 'not_processing':
       throw refused('verification.not_processing', '这笔核销已有结果 · it is decided already');
     case 'send_in_flight': {
+      await run.deps.runner.lookNow(row.id, row.round);
       const seconds = Math.ceil(outcome.retryAfterMs / 1000);
       throw refused(
         'verification.send_in_flight',

@@ -116,6 +116,8 @@ export interface Verification {
   readonly openSendCount: number;
   readonly firstSentAt: Date | null;
   readonly lastSentAt: Date | null;
+  /** When the latest look-up that did not decide was begun. */
+  readonly lastLookedUpAt: Date | null;
   /** By Douyin's clock, never later than the truth; null where the sending process did not know Douyin's time. */
   readonly douyinPreparedAt: Date | null;
   readonly douyinFirstSentAt: Date | null;
@@ -186,6 +188,7 @@ export type GuardedRow = Pick<
   | 'openSendCount'
   | 'firstSentAt'
   | 'lastSentAt'
+  | 'lastLookedUpAt'
   | 'lastOutcome'
   | 'sendsStoppedBy'
   | 'roundStartedAt'
@@ -237,6 +240,15 @@ export const GUARDS = {
   /** Every send has taken its effect, or never will. */
   sends_have_arrived: (row, { policy }) =>
     row.lastSentAt === null || ageMs(row, row.lastSentAt) >= policy.sendArrivesWithinMs,
+  /**
+   * Douyin was asked once more after every send had taken its effect, and a review its own: what a person saw before
+   * tells nothing of a repeat that went out since.
+   */
+  looked_up_since: (row, { policy }) =>
+    row.lastLookedUpAt !== null &&
+    (row.lastSentAt === null ||
+      row.lastLookedUpAt.getTime() - row.lastSentAt.getTime() >=
+        (row.lastOutcome === 'in_review' ? REVIEW_LASTS_MS : policy.sendArrivesWithinMs)),
   /**
    * Douyin answers two callers of one token the one redemption, and does not always name it. Whoever stores later sees
    * the other's send, so that of two at least one is looked up.
@@ -309,7 +321,7 @@ export const TRANSITIONS = {
   operator_resolved_failed: {
     from: SENT,
     to: 'settled',
-    guards: ['something_sent', 'sends_as_seen', 'sends_have_arrived', 'review_is_over'],
+    guards: ['something_sent', 'sends_as_seen', 'sends_have_arrived', 'review_is_over', 'looked_up_since'],
     event: 'resolved',
   },
   end_not_attempted: { from: OPEN, to: 'not_attempted', guards: ['nothing_sent'], event: 'not_attempted' },

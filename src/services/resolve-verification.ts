@@ -37,6 +37,8 @@ export async function resolveVerification(
     case 'not_processing':
       throw new AppError('verification.not_processing');
     case 'send_in_flight':
+      // So that by then a look-up was made that knows of every send.
+      await deps.runner.lookNow(id, row.round);
       throw new AppError('verification.send_in_flight', {
         data: { retry_after_seconds: Math.ceil(outcome.retryAfterMs / 1000) },
       });

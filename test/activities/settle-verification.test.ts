@@ -374,6 +374,12 @@ describe('lookUpVerification', () => {
   });
 });
 
+/** As a look-up does that could not read the use that there is. */
+const lookedUpInVain = (key: VerificationKey) =>
+  bench.query(
+    `update verifications set last_looked_up_at = '${bench.clock.now().toISOString()}' where id = ${key.verificationId}`,
+  );
+
 describe('resolveVerification', () => {
   const decision = { verifyStatus: 'failed', updateId: 'update-1' } as const;
   const audits = (key: VerificationKey) =>
@@ -384,6 +390,7 @@ describe('resolveVerification', () => {
   it('takes the word that came by Temporal, audited under a name nobody can type, and takes it once', async () => {
     const { key } = await unknown('cut-before-effect');
     bench.clock.advance(ARRIVAL_MS);
+    await lookUp(key);
     expect(await resolve(key)).toMatchObject({ verifyStatus: 'failed' });
     expect(await audits(key)).toEqual([{ actor: 'temporal:update-1', request_id: 'update-1' }]);
     await expect(resolve(key, { updateId: 'update-2' })).rejects.toMatchObject({
@@ -402,13 +409,33 @@ describe('resolveVerification', () => {
     expect(await bench.row(key)).toMatchObject({ sendsStoppedBy: 'operator', verifyStatus: 'processing' });
     expect(await runner.activities.verifyCoupon(key)).toMatchObject({ state: 'unknown', next: 'look_up' });
     expect(bench.state.calls({ endpoint: 'verify', orderId: order.orderId })).toHaveLength(1);
-    bench.clock.advance(ARRIVAL_MS);
+    bench.clock.advance(ARRIVAL_MS - 1);
+    await lookUp(key);
+    bench.clock.advance(1);
+    // That look-up may have been too early to see what the person must not contradict: another one is asked for.
+    const told: unknown[] = [];
+    runner.deps.runner.lookNow = (...asked) => Promise.resolve(void told.push(asked));
+    await expect(resolve(key)).rejects.toMatchObject({ type: 'verification.send_in_flight' });
+    expect(told).toEqual([[key.verificationId, key.round]]);
+    await lookUp(key);
     expect(await resolve(key)).toMatchObject({ verifyStatus: 'failed' });
+  });
+
+  it('does not hear a person who has seen nothing of the repeat that redeemed', async () => {
+    const { key, order } = await unknown('cut-before-effect');
+    bench.clock.advance(ARRIVAL_MS);
+    expect(await lookUp(key)).toMatchObject({ state: 'unknown' });
+    bench.state.addFault({ kind: 'cut-after-effect', endpoints: ['verify'], orderId: order.orderId });
+    await runner.activities.verifyCoupon(key);
+    bench.clock.advance(ARRIVAL_MS);
+    await expect(resolve(key)).rejects.toMatchObject({ type: 'verification.send_in_flight' });
+    expect(await lookUp(key)).toMatchObject({ verifyStatus: 'success' });
   });
 
   it('refuses to say failed when a repeat is counted between the look at the row and the decision', async () => {
     const { key } = await unknown('cut-before-effect');
     bench.clock.advance(ARRIVAL_MS);
+    await lookUp(key);
     const other = bench.startRunner();
     bench.state.addFault({ kind: 'cut-before-effect', endpoints: ['verify'] });
     runner.interpose('before', 'settle', () => other.activities.verifyCoupon(key));
@@ -454,6 +481,7 @@ describe('resolveVerification', () => {
     const key = await bench.prepared({ requestValue: order.coupons[0]!.code });
     runner.interpose('before', 'settle', async () => {
       bench.clock.advance(ARRIVAL_MS);
+      await lookedUpInVain(key);
       await bench.startRunner().activities.resolveVerification({ ...decision, ...key });
     });
     expect(await runner.activities.verifyCoupon(key)).toMatchObject({ verifyStatus: 'failed' });
@@ -477,6 +505,7 @@ describe('what Douyin says after a verification has ended otherwise', () => {
     );
   const byOperator = (key: VerificationKey, verifyStatus: 'success' | 'failed') => async () => {
     bench.clock.advance(ARRIVAL_MS);
+    await lookedUpInVain(key);
     const { activities } = bench.startRunner();
     await activities.resolveVerification({ verifyStatus, updateId: 'update-1', ...key });
   };

@@ -42,11 +42,12 @@ describe('the conditions of the database', () => {
     await run(sql`
       insert into verifications (app_id, app_name, app_code, poi_id, mode, request_value, verify_token, step,
         verify_status, send_count, open_send_count, first_sent_at, last_sent_at, last_outcome_kind, are_sends_stopped,
-        round_started_at)
+        round_started_at, last_looked_up_at)
       select a.id, '', '', 'store', 'code', '', concat_ws('-', a.id, step, sends, age, sent_age, outcome, stopped), step,
         case step when 'settled' then 'success' when 'not_attempted' then 'failed' else 'processing' end,
         sends + 1, sends, ${NOW} - greatest(sent_age, 0) * interval '1 millisecond', case when sent_age < 0 then null else ${NOW} - sent_age * interval '1 millisecond' end,
-        outcome, stopped, ${NOW} - age * interval '1 millisecond'
+        outcome, stopped, ${NOW} - age * interval '1 millisecond',
+        case when age = 0 then ${NOW} when sends = 2 then ${NOW} - interval '1 millisecond' end
       from apps a, unnest(${[...VERIFICATION_STEPS]}::text[]) step, unnest('{0,1,2}'::int[]) sends,
         unnest(${AGES_MS}::int[]) age, unnest(${[-1, ...AGES_MS, ...SENT_AGES_MS]}::int[]) sent_age,
         unnest(${['', 'in_review', 'refused']}::text[]) outcome, unnest('{true,false}'::bool[]) stopped
@@ -170,6 +171,7 @@ function readRow(row: Record<string, unknown>): GuardedRow {
     openSendCount: row['open_send_count'],
     firstSentAt: date('first_sent_at'),
     lastSentAt: date('last_sent_at'),
+    lastLookedUpAt: date('last_looked_up_at'),
     lastOutcome: (row['last_outcome_kind'] as string) || null,
     sendsStoppedBy: row['are_sends_stopped'] ? 'operator' : null,
     roundStartedAt: date('round_started_at'),

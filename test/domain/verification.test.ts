@@ -71,6 +71,7 @@ function buildRow(changes: Partial<GuardedRow> = {}): GuardedRow {
     openSendCount: 0,
     firstSentAt: null,
     lastSentAt: null,
+    lastLookedUpAt: ago(0),
     lastOutcome: null,
     sendsStoppedBy: null,
     roundStartedAt: ago(100),
@@ -133,7 +134,13 @@ describe('the table of transitions', () => {
     verify_refused: ['sends_as_seen'],
     look_up_refused: ['sends_as_seen', 'sends_have_arrived', 'review_is_over'],
     operator_resolved_success: ['something_sent'],
-    operator_resolved_failed: ['something_sent', 'sends_as_seen', 'sends_have_arrived', 'review_is_over'],
+    operator_resolved_failed: [
+      'something_sent',
+      'sends_as_seen',
+      'sends_have_arrived',
+      'review_is_over',
+      'looked_up_since',
+    ],
     end_not_attempted: ['nothing_sent'],
     end_too_late: ['nothing_sent', 'is_too_late'],
     reopen: [],
@@ -176,6 +183,10 @@ describe('the table of transitions', () => {
       first_send_allowed: (row, context) => [row, { ...context, isAppAllowed: false }],
       no_sibling_in_doubt: (row, context) => [row, { ...context, hasSiblingInDoubt: true }],
       sends_have_arrived: (row, context) => [{ ...row, lastSentAt: ago(ARRIVAL_MS - 1) }, context],
+      looked_up_since: (row, context) => [
+        { ...row, lastSentAt: ago(2 * ARRIVAL_MS), lastLookedUpAt: ago(ARRIVAL_MS + 1) },
+        context,
+      ],
       token_is_own: (row, context) => [row, { ...context, isTokenShared: true }],
       is_too_late: (row, context) => [{ ...row, roundStartedAt: ago(FIRST_SEND_MS) }, context],
     };

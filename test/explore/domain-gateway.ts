@@ -273,6 +273,8 @@ function guardedRow(state: Uint8Array, row: number): GuardedRow {
     asOf: at(0),
     roundStartedAt: at(-passageMs(passageSince(state, state[row + R.roundStarted] as number))),
     lastSentAt: lastSent === 0 ? null : at(-passageMs(passageSince(state, lastSent))),
+    // The worst case: people may decide as soon as any look-up may have been made.
+    lastLookedUpAt: at(0),
     firstSentAt:
       state[row + R.firstSent] === 0
         ? null

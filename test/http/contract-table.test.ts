@@ -1518,7 +1518,13 @@ table('§3, §5 one verification and its decision', [
       await harness.gateway.orm.em
         .fork()
         .execute(`update verifications set last_sent_at = now() - interval '10 minutes' where id = ?`, [id]);
-      return change('POST', `${VERIFICATIONS}/${id}/resolve`, decision);
+      // And until Douyin was asked once more.
+      let reply = refused;
+      await eventually(async () => {
+        reply = await change('POST', `${VERIFICATIONS}/${id}/resolve`, decision);
+        return reply.status !== 409;
+      });
+      return reply;
     },
     status: 200,
     body: { data: { verify_status: 'failed' } },

@@ -67,6 +67,7 @@ export const VerificationEntity = defineEntity({
     openSendCount: p.integer().default(0),
     firstSentAt: p.datetime(3).nullable(),
     lastSentAt: p.datetime(3).nullable(),
+    lastLookedUpAt: p.datetime(3).nullable(),
     douyinPreparedAt: p.datetime(3).nullable(),
     douyinFirstSentAt: p.datetime(3).nullable(),
     // Written for the release before this one, which knows of no cause; true in a row that it has stopped.

@@ -5,10 +5,16 @@ import type { OperatorDecision } from '../../domain/verdict.ts';
 import type { SettlementPolicy, Verification } from '../../domain/verification.ts';
 import type { Database } from '../unit-of-work.ts';
 
+/** What a look-up takes, as a rule: whoever comes back sooner is only asked to come once more. */
+const LOOK_UP_TAKES_MS = 2000;
+
 export type DecisionOutcome =
   | { readonly kind: 'decided'; readonly verification: Verification }
   | { readonly kind: 'not_processing' }
-  /** A send may still take effect. From now on nothing is sent, so that the operator's turn comes. */
+  /**
+   * A send may still take effect, or Douyin was not asked since it did. From now on nothing is sent, so that the operator's
+   * turn comes, once the row was looked up again.
+   */
   | { readonly kind: 'send_in_flight'; readonly retryAfterMs: number };
 
 /**
@@ -52,6 +58,6 @@ export async function decideByOperator(
   if (found?.verifyStatus !== 'processing' || found.round !== row.round) return { kind: 'not_processing' };
   return {
     kind: 'send_in_flight',
-    retryAfterMs: Math.max(1000, untilOperatorMayRefuseMs(found, deps.policy)),
+    retryAfterMs: untilOperatorMayRefuseMs(found, deps.policy) + LOOK_UP_TAKES_MS,
   };
 }

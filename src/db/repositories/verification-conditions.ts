@@ -73,6 +73,10 @@ const GUARD_CONDITIONS: Readonly<Record<Guard, (context: ConditionContext) => Co
   no_sibling_in_doubt: () => sql`(v.open_send_count > 0 or not (${HAS_SIBLING_IN_DOUBT}))`,
   sends_have_arrived: ({ now, policy }) =>
     sql`(v.last_sent_at is null or ${now} - v.last_sent_at >= ${milliseconds(policy.sendArrivesWithinMs)})`,
+  looked_up_since: ({ policy }) =>
+    sql`(v.last_looked_up_at is not null and (v.last_sent_at is null or v.last_looked_up_at - v.last_sent_at >=
+      case when v.last_outcome_kind = 'in_review' then ${milliseconds(REVIEW_LASTS_MS)}
+        else ${milliseconds(policy.sendArrivesWithinMs)} end))`,
   token_is_own: () => sql`not ${IS_TOKEN_SHARED}`,
   is_too_late: ({ now, policy }) =>
     sql`${now} - v.round_started_at > ${milliseconds(policy.firstSendWithinMs)}`,

@@ -250,6 +250,7 @@ export class VerificationRepository {
       sendCount: 0,
       firstSentAt: null,
       lastSentAt: null,
+      lastLookedUpAt: null,
       douyinPreparedAt: null,
       douyinFirstSentAt: null,
       areSendsStopped: false,
@@ -342,6 +343,18 @@ export class VerificationRepository {
     };
     const details = { note: note.code, ...note.data, error_code: errorCode };
     return this.#transition('note_unknown', key, NEVER_SENT, values, details);
+  }
+
+  /**
+   * Keeps when a look-up that did not decide was begun, by the database's clock. Nothing changes by it but who may
+   * decide, so that it leaves no event, and the row is as idle as before.
+   */
+  async noteLookedUp(key: RoundKey, begunAt: Date): Promise<void> {
+    await this.#rows(sql`
+      update verifications v set last_looked_up_at = greatest(v.last_looked_up_at, ${begunAt}::timestamptz)
+      where v.id = ${key.id} and ${isRound(key)}
+        and v.verify_status = 'processing'
+      returning v.id`);
   }
 
   /** Keeps what a look-up said that did not decide. */
@@ -496,7 +509,7 @@ export class VerificationRepository {
   ): Promise<Verification | null> {
     const { to, event } = TRANSITIONS[name];
     const status = to === 'same' ? null : STATUS_OF_STEP[to];
-    const condition = sql`v.round = ${key.round} and v.round_key is not distinct from ${key.roundKey}
+    const condition = sql`${isRound(key)}
       and ${conditionOf(name, { ...context, now: this.#now, policy: this.#policy })}`;
     return this.#change(key.id, condition, {
       values: {
@@ -568,6 +581,11 @@ function stopValues(stop: SendsStop | null): Values {
     sendsStoppedBy: sql`case when v.are_sends_stopped and coalesce(v.sends_stopped_by, 'said_used') = 'said_used'
       then 'said_used' else ${stop} end`,
   };
+}
+
+/** Whether the row is still in the round. */
+function isRound(key: RoundKey): RawBuilder<unknown> {
+  return sql`v.round = ${key.round} and v.round_key is not distinct from ${key.roundKey}`;
 }
 
 function keepReview(lastOutcome: LastOutcome): RawBuilder<unknown> {

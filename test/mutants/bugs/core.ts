@@ -164,7 +164,7 @@ export const CORE_BUGS: readonly Mutant[] = [
   mutant(
     'an operator’s “failed” does not wait for a send under way',
     VERIFICATION,
-    "operator_resolved_failed: {\n    from: SENT,\n    to: 'settled',\n    guards: ['something_sent', 'sends_as_seen', 'sends_have_arrived', 'review_is_over'],",
+    "operator_resolved_failed: {\n    from: SENT,\n    to: 'settled',\n    guards: ['something_sent', 'sends_as_seen', 'sends_have_arrived', 'review_is_over', 'looked_up_since'],",
     "operator_resolved_failed: {\n    from: SENT,\n    to: 'settled',\n    guards: ['something_sent', 'sends_as_seen'],",
   ),
   mutant(
