@@ -40,6 +40,9 @@ interface Run {
   readonly process: GatewayProcess;
   /** Its local activities run on `process`, and die with it; after them it is durable. */
   isInTillSteps: boolean;
+  /** Somebody asked it to look now; heard at its next pause between two look-ups, which then ends. */
+  isWoken: boolean;
+  wake: () => void;
 }
 
 type RegularActivity = 'repeatVerification' | 'lookUpVerification';
@@ -76,9 +79,12 @@ export class Engine implements VerificationRunner, EnrichmentRunner {
     return { kind: 'started', here: isHere };
   }
 
-  /** A run that waits looks at its next step anyway. */
-  lookNow(): Promise<void> {
-    return Promise.resolve();
+  async lookNow(verificationId: number, round: number): Promise<void> {
+    await scenes.getStore()?.process?.gate();
+    const run = this.#open.get(verifyWorkflowId(verificationId, round));
+    if (!run) return;
+    run.isWoken = true;
+    run.wake();
   }
 
   /** The workflows whose till steps ran in a process that died go on elsewhere, from the row. */
@@ -114,7 +120,7 @@ export class Engine implements VerificationRunner, EnrichmentRunner {
 
   #launch(input: RunVerificationInput, process: GatewayProcess): void {
     const { stage, trouble, random } = this.#parts;
-    const run: Run = { input, process, isInTillSteps: true };
+    const run = newRun(input, process);
     this.#open.set(workflowIdOf(input), run);
     void this.#drive(run);
     if (process.isDead) this.onDeath(process);
@@ -124,7 +130,7 @@ export class Engine implements VerificationRunner, EnrichmentRunner {
   }
 
   async #driveBeside(input: RunVerificationInput): Promise<void> {
-    await this.#drive({ input, process: await this.#someProcess(), isInTillSteps: true });
+    await this.#drive(newRun(input, await this.#someProcess()));
   }
 
   async #drive(run: Run): Promise<void> {
@@ -155,7 +161,11 @@ export class Engine implements VerificationRunner, EnrichmentRunner {
       repeatVerification: (key) => this.#regular('repeatVerification', key, REPEAT),
       lookUpVerification: (key) => this.#regular('lookUpVerification', key, BACKGROUND_STEP),
       sleep: (durationMs) => stage.sleep(durationMs),
-      sleepUnlessWoken: (durationMs) => stage.sleep(durationMs),
+      sleepUnlessWoken: async (durationMs) => {
+        const woken = new Promise<void>((resolve) => (run.wake = resolve));
+        if (!run.isWoken) await Promise.race([stage.sleep(durationMs), woken]);
+        run.isWoken = false;
+      },
       rest: () => Promise.resolve(),
       isCancellation: () => false,
       report: () => undefined,
@@ -234,6 +244,10 @@ export class Engine implements VerificationRunner, EnrichmentRunner {
     while (alive().length === 0) await stage.sleep(NO_PROCESS_POLL_MS);
     return random.pick(alive());
   }
+}
+
+function newRun(input: RunVerificationInput, process: GatewayProcess): Run {
+  return { input, process, isInTillSteps: true, isWoken: false, wake: () => undefined };
 }
 
 function workflowIdOf(input: RunVerificationInput): string {

@@ -84,13 +84,7 @@ export class Operators {
     const isByTemporal = random.chance(0.2);
     const saying = process.perform<unknown>(() =>
       isByTemporal
-        ? process.activities.resolveVerification({
-            verificationId: row.id,
-            round: row.round,
-            roundKey: row.roundKey,
-            verifyStatus,
-            updateId: name,
-          })
+        ? updateRun(process, row, verifyStatus, name)
         : process.resolve(row.id, verifyStatus, name),
     );
     const heard = await Promise.race<Heard>([
@@ -111,6 +105,23 @@ export class Operators {
     });
     return heard.retryAfterMs;
   }
+}
+
+/** The update of a run: an activity, and then the run goes on by what it decided. */
+async function updateRun(
+  process: GatewayProcess,
+  { id, round, roundKey }: OpenRow,
+  verifyStatus: 'success' | 'failed',
+  updateId: string,
+): Promise<void> {
+  await process.activities.resolveVerification({
+    verificationId: id,
+    round,
+    roundKey,
+    verifyStatus,
+    updateId,
+  });
+  await process.runner.lookNow(id, round);
 }
 
 function refusalOf(cause: unknown): Heard {

@@ -52,8 +52,8 @@ const DATABASE_OFFSETS_MS = [0, 0, -60_000, 120_000];
 const DOUYIN_OFFSETS_MS = [0, 0, 0, -45_000, 45_000, -1_200_000, 1_200_000];
 /** How many step in: in most seeds nobody, so that what they would end shows. */
 const OPERATORS = [0, 0, 0, 1, 2];
-/** After rest, time for anything that is still on its way. */
-const AFTERMATH_MS = 600_000;
+/** After rest, time for anything on its way: a run that did not hear of an operator's word finds it at its next look-up. */
+const AFTERMATH_MS = LOOK_AGAIN_MS + 600_000;
 /** Sales after everything is well again, which must all succeed. */
 const CONTROLS = 3;
 /** A process looks this far back for how long it stood still before a send. */
