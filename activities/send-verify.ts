@@ -64,6 +64,10 @@ async function whyNotCounted(run: VerificationRun): Promise<Open | Unknown | Clo
     // An operator stopped it before anything could be consumed.
     return run.endNotAttempted({ reason: 'gateway.too_late', douyin: null, relatedVerificationId: null });
   }
+  if (row.mode === 'encrypted_code') {
+    // Its caller has prepared, and nobody prepares it anew: whatever held it is over, so that the same token may try again.
+    return run.endNotAttempted({ reason: 'gateway.too_late', douyin: null, relatedVerificationId: null });
+  }
   // Held for another verification of the order: prepared anew, so that what that one took is not counted on.
   await run.store((verifications) => verifications.discardPrepared(run.key));
   return OPEN;

@@ -67,9 +67,11 @@ export function createHttpServer(app: Koa<RequestState>, limits = HTTP_LIMITS): 
   server.on('checkExpectation', onRequest);
   server.on('clientError', (err: ParseError, socket) => {
     const response = latestResponse.get(socket);
-    const isAnswering = response?.headersSent === true && !response.writableFinished;
-    // In the middle of an answer an error would read as a part of it.
-    if (socket.writable && !isAnswering) {
+    // Before the answer to a whole request an error would read as that answer, and in its middle as a part of it: the line
+    // is cut without a word, so that the client asks again.
+    const isUnderWay =
+      response !== undefined && !response.writableFinished && (response.headersSent || response.req.complete);
+    if (socket.writable && !isUnderWay) {
       const { headers, body } = unreadableAnswer();
       const isHead = err.rawPacket?.subarray(0, 5).toString('latin1') === 'HEAD ';
       const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}`);

@@ -126,7 +126,10 @@ async function openRound<T>(
       CALLER_PATIENCE_MS,
     );
   } catch (err) {
-    if (err instanceof DatabaseAwayError && err.mayHaveRun) void fenceUnsent(deps, { ...request, roundKey });
+    // Also where the statement never ran: the token may be in a round that an earlier request began.
+    if (err instanceof DatabaseAwayError) {
+      void fenceUnsent(deps, { ...request, roundKey: err.mayHaveRun ? roundKey : null });
+    }
     throw err;
   }
 }

@@ -68,6 +68,11 @@ describe('a request that is not HTTP', () => {
     });
   });
 
+  it('behind a whole request that has no answer yet cuts the line without a word: it would be read as its answer', async () => {
+    const whole = `${HEAD}Content-Length: 2\r\n\r\n{}`;
+    expect(await exchange(`${whole}\u0000 no request\r\n\r\n`)).toEqual({ head: '', body: '' });
+  });
+
   it('has no body if it was a HEAD', async () => {
     const { head, body } = await exchange('HEAD /livez HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n');
     expect(head).toMatch(/^HTTP\/1\.1 400 /);
