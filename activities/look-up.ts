@@ -46,7 +46,7 @@ export async function lookUpVerification(run: VerificationRun): Promise<Unknown 
  * @param row as it was before Douyin is asked: a refusal holds only if nothing was sent since
  */
 export async function decideByLookUp(run: VerificationRun, row: Verification): Promise<Unknown | Closed> {
-  const { verdict, certificateId } = await lookUp(run, row);
+  const { verdict, certificateId } = await lookUpTwiceToRefuse(run, row);
   switch (verdict.kind) {
     case 'success': {
       const redemption: Redemption = {
@@ -140,6 +140,21 @@ interface LookedUp {
   readonly verdict: LookUpVerdict;
   /** The row's, or what Douyin told of the row's own code; '' while neither is known. */
   readonly certificateId: string;
+}
+
+/**
+ * A single answer may be about another store, or lag behind, and nothing asks again after a verdict: a refusal needs the
+ * same from two look-ups. A success names a use that only we can have made.
+ */
+async function lookUpTwiceToRefuse(run: VerificationRun, row: Verification): Promise<LookedUp> {
+  const first = await lookUp(run, row);
+  if (first.verdict.kind !== 'refused') return first;
+  const second = await lookUp(run, row);
+  if (second.verdict.kind !== 'refused' || second.verdict.reason === first.verdict.reason) return second;
+  return {
+    ...second,
+    verdict: { kind: 'undecided', note: { code: 'look_up_whose_use' }, isUsedByAnother: false },
+  };
 }
 
 /** @returns `undecided` also when Douyin cannot be asked now */

@@ -276,6 +276,14 @@ describe('lookUpVerification', () => {
     expect(await lookUp(key)).toMatchObject({ verifyStatus: 'success' });
   });
 
+  it('ends nothing by answers about something else, also once every send has arrived', async () => {
+    const { key } = await unknown('cut-after-effect');
+    bench.clock.advance(ARRIVAL_MS);
+    bench.state.addFault({ kind: 'answer-for-another-store', endpoints: ['get'] });
+    bench.state.addFault({ kind: 'answer-for-another-certificate', endpoints: ['verify_record'] });
+    expect(await lookUp(key)).toMatchObject({ verifyStatus: 'success' });
+  });
+
   it.each(['findGuarded', 'listOthersOnCoupon'] as const)(
     'does not take the use of another verification that redeems after its %s',
     async (statement) => {
