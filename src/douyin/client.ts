@@ -191,9 +191,11 @@ export class HttpDouyin implements Douyin {
       }
       const data = parseData(verifyRecordsDataSchema, ended.answer, 'query_verify_records');
       const longer = data.records_v2.length < data.records.length ? data.records : data.records_v2;
-      walked = mergeRecords(walked, mergeRecords(data.records, data.records_v2));
+      const listed = mergeRecords(data.records, data.records_v2);
+      walked = mergeRecords(walked, listed);
       const next = longer.at(-1)?.cursor ?? '';
-      isWhole = longer.length < MAX_RECORDS_PER_PAGE;
+      // A full page may be told apart into both lists.
+      isWhole = Math.max(longer.length, listed.length) < MAX_RECORDS_PER_PAGE;
       // A cursor that is missing or repeats leads no further.
       if (isWhole || next === '' || next === cursor) break;
       cursor = next;

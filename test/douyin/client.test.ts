@@ -538,6 +538,12 @@ describe('queryVerifyRecords', () => {
     expect(records.map(({ certificateId }) => certificateId).filter((id) => ours.includes(id))).toEqual(ours);
     // Douyin's records name no store: none is put there.
     expect(records.every(({ poiId }) => poiId === '')).toBe(true);
+    // A full page that is told in two lists is followed by another one all the same.
+    const { v2Lists } = simulator.state.settings;
+    simulator.state.changeSettings({ v2Lists: 'split' });
+    const split = await douyin.queryVerifyRecords({ poiId: POI_ID, from, to, limit: 200 });
+    simulator.state.changeSettings({ v2Lists });
+    expect(split.records.map(({ verifyId }) => verifyId)).toEqual(records.map(({ verifyId }) => verifyId));
     const cut = await douyin.queryVerifyRecords({ poiId: POI_ID, from, to, limit: 3 });
     expect(cut.records).toHaveLength(3);
     expect(cut.isWhole).toBe(false);
