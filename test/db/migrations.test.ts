@@ -153,6 +153,25 @@ describe('migrateSchema', () => {
     ]);
   });
 
+  it('keeps an index of claims that is there and valid: running processes rely on it', async () => {
+    const orm = await openOrm({ url: database.url, poolSize: 1, logger });
+    try {
+      await orm.migrator.up({ to: '20261124180000-settlement-core' });
+    } finally {
+      await orm.close();
+    }
+    await query(`create unique index verifications__order_in_doubt on verifications (order_claim)
+      where verify_status = 'processing' and open_send_count > 0 and order_claim is not null`);
+    const identity = `select 'verifications__order_in_doubt'::regclass::oid::text as oid`;
+    const [before] = await query(identity);
+    await migrateSchema({ url: database.url }, logger, never);
+    expect(await query(identity)).toEqual([before]);
+    expect(
+      await query(`select indisvalid from pg_index
+        where indexrelid = 'verifications__certificate_in_doubt'::regclass`),
+    ).toEqual([{ indisvalid: true }]);
+  });
+
   it('builds them in no transaction, so that no till waits for them', async () => {
     const migrations = import.meta.dirname + '/../../migrations';
     for (const name of await readdir(migrations)) {
