@@ -2,6 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { loadConfig, type Config } from '../config.ts';
 import { isLockTimeout } from '../db/constraint-errors.ts';
+import { openMigrationSession, withMigrationLock } from '../db/migration-lock.ts';
 import { MIGRATION_TIMEOUTS, openOrm } from '../db/mikro-orm.config.ts';
 import { createLogger, type Logger } from '../observability/logger.ts';
 import { connectTemporal } from '../temporal/connection.ts';
@@ -19,17 +20,30 @@ export async function run(context: ProcessContext): Promise<void> {
   await migrate(config, logger, context.stop);
 }
 
+interface MigrateSchemaOptions {
+  readonly url: string;
+  readonly migrationsFolder?: string;
+}
+
 /**
- * Applies what is pending. A migration that does not get its lock at once gives up before tills have to wait for it, and
+ * Applies what is pending, one process at a time. A migration that does not get its lock at once gives up before tills have to wait for it, and
  * is tried again for some minutes.
- * @throws when the database cannot be reached within a minute, or a migration fails: nothing of it was applied then (of
+ * @throws when the database cannot be reached within a minute, another process migrates it for too long, or a migration fails: nothing of it was applied then (of
  *   one without a transaction perhaps a part), and those before it were
  */
 export async function migrateSchema(
-  options: { readonly url: string; readonly migrationsFolder?: string },
+  options: MigrateSchemaOptions,
   logger: Logger,
   stop: AbortSignal,
 ): Promise<void> {
+  const session = await openPatiently('the database', () => openMigrationSession(options.url), logger, stop);
+  const onWait = () => logger.warn('another process migrates this database; this one waits for it');
+  await withMigrationLock(session, { patienceMs: LOCK_PATIENCE_MS, stop, onWait }, () =>
+    applyPending(options, logger, stop),
+  );
+}
+
+async function applyPending(options: MigrateSchemaOptions, logger: Logger, stop: AbortSignal): Promise<void> {
   const giveUpAt = performance.now() + LOCK_PATIENCE_MS;
   for (;;) {
     const orm = await openPatiently(

@@ -123,6 +123,29 @@ describe('migrateSchema', () => {
     expect(await query('select id, note from coupons')).toEqual([{ id: 1, note: null }]);
   });
 
+  it('by two processes at once: both end well, one after the other', async () => {
+    const migrateOnce = () => migrateSchema({ url: database.url, migrationsFolder: folder }, logger, never);
+    await writeMigration('migration-1', [
+      'create table coupons (id int)',
+      // Two of these at a time would be told that they clash.
+      'create table runs as select pg_sleep(0.2)::text as slept, count(*) as others from coupons',
+    ]);
+    await writeMigration(
+      'migration-2',
+      [
+        'set lock_timeout = 0',
+        'drop index concurrently if exists coupons__id',
+        'create index concurrently coupons__id on coupons (id)',
+      ],
+      false,
+    );
+    await Promise.all([migrateOnce(), migrateOnce(), migrateOnce()]);
+    expect(await query(`select indisvalid from pg_index where indexrelid = 'coupons__id'::regclass`)).toEqual(
+      [{ indisvalid: true }],
+    );
+    expect(await query('select count(*)::int as applied from schema_migrations')).toEqual([{ applied: 2 }]);
+  });
+
   it('builds the indexes of claims beside the tills, on records of the schema before, over what was cut short', async () => {
     const BEFORE = '20261122150000-douyin-pauses';
     const orm = await openOrm({ url: database.url, poolSize: 1, logger });
