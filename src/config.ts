@@ -1,5 +1,6 @@
 // The environment, parsed once into a frozen Config. The only reader of process.env.
 // Embedded parts under `start` fill the gaps by passing variables on; nothing else has a default address.
+import { join } from 'node:path';
 import ipaddr from 'ipaddr.js';
 import { z } from 'zod';
 import { PUBLISHED_CALLS_PER_SECOND } from './domain/douyin-quota.ts';
@@ -218,6 +219,7 @@ function buildConfig(environment: Environment) {
     },
     enrichment: { retryDelaysMs: given.ENRICH_RETRY_DELAYS_MS },
     sweep: { intervalMs: given.SWEEP_INTERVAL_MS },
+    workflowBundleFolder: workflowBundleFolder(given.DATA_DIR),
     secretsKeys: given.SECRETS_KEY.map((key) => new Secret(key)),
     report: { timeZone: given.REPORT_TIMEZONE },
     log: { level: given.LOG_LEVEL, format: given.LOG_FORMAT ?? (process.stdout.isTTY ? 'pretty' : 'json') },
@@ -243,6 +245,11 @@ function contradictionsOf(environment: Environment): readonly string[] {
   if (INTERNAL_HOST !== undefined && INTERNAL_PORT === undefined)
     problems.push('INTERNAL_HOST needs INTERNAL_PORT');
   return problems;
+}
+
+/** Where `start` keeps the bundled workflows for its API and worker; elsewhere there need not be such a folder. */
+export function workflowBundleFolder(dataDir: string): string {
+  return join(dataDir, 'workflow-bundle');
 }
 
 /** Whether an address is Douyin's own, where coupons are money. */

@@ -5,7 +5,8 @@ import { type Config, loadConfig } from '../config.ts';
 import { type Gateway, openGateway } from '../deps.ts';
 import { createLogger, type Logger } from '../observability/logger.ts';
 import { installTemporalRuntime } from '../temporal/connection.ts';
-import { bundleWorkflows, type RunningWorker } from '../temporal/workers.ts';
+import { loadWorkflowBundle } from '../temporal/workflow-bundle.ts';
+import type { RunningWorker } from '../temporal/workers.ts';
 import { shutDown, type ShutdownStep } from '../timing/shut-down.ts';
 import { openPatiently, type ProcessContext, untilStopped } from './process-context.ts';
 import { refuseUnfitDatabase } from './unfit-database.ts';
@@ -17,7 +18,7 @@ export interface GatewayProcess {
   readonly config: Config;
   readonly logger: Logger;
   readonly gateway: Gateway;
-  readonly workflowBundle: Awaited<ReturnType<typeof bundleWorkflows>>;
+  readonly workflowBundle: Awaited<ReturnType<typeof loadWorkflowBundle>>;
   /** Tries again while Temporal cannot be reached, for a minute. */
   readonly patiently: <T>(open: () => Promise<T>) => Promise<T>;
 }
@@ -41,7 +42,7 @@ export async function openGatewayProcess(
     config,
     logger,
     gateway,
-    workflowBundle: await bundleWorkflows(logger),
+    workflowBundle: await loadWorkflowBundle(config.workflowBundleFolder, logger),
     patiently: (open) => openPatiently('Temporal', open, logger, context.stop),
   };
 }

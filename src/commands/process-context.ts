@@ -1,4 +1,5 @@
 // What main.ts gives a command: its configuration, its log, and the signal to end. Also how a command waits.
+import { flushCompileCache } from 'node:module';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from '../observability/logger.ts';
 
@@ -18,6 +19,8 @@ export async function untilStopped(stop: AbortSignal): Promise<void> {
 
 /** Tells a parent process started by `start` that this one serves. */
 export function reportReady(details: Record<string, unknown>): void {
+  // Else it is written at an ordered end only, and a start after `kill -9` would have to compile everything.
+  flushCompileCache();
   process.send?.({ kind: 'ready', ...details });
 }
 

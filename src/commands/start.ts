@@ -2,9 +2,17 @@
 // worker as child processes, restarts them if they die, and ends everything together.
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
+import { flushCompileCache } from 'node:module';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { ConfigError, type Environment, isRealDouyin, loadConfig, parseEnvironment } from '../config.ts';
+import {
+  ConfigError,
+  type Environment,
+  isRealDouyin,
+  loadConfig,
+  parseEnvironment,
+  workflowBundleFolder,
+} from '../config.ts';
 import { prepareDataFolder } from '../embedded/data-folder.ts';
 import { findFreePort } from '../embedded/free-port.ts';
 import { startEmbeddedPostgres } from '../embedded/postgres.ts';
@@ -13,6 +21,7 @@ import { findTemporalCli, prepareCacheFolder } from '../embedded/temporal-cli.ts
 import { createLogger, type Logger } from '../observability/logger.ts';
 import { SIMULATOR_DEFAULTS } from '../simulator/defaults.ts';
 import { type Simulator, startSimulator } from '../simulator/simulator.ts';
+import { keepWorkflowBundle } from '../temporal/workflow-bundle.ts';
 import { shutDown } from '../timing/shut-down.ts';
 import { ensureDemo } from './demo.ts';
 import { type DataFolderHold, holdDataFolder } from './last-start.ts';
@@ -50,12 +59,16 @@ export async function run(context: ProcessContext): Promise<void> {
       const host = environment.INTERNAL_HOST ?? '127.0.0.1';
       await refuseBusyPort(host, 'INTERNAL_PORT', environment.INTERNAL_PORT, patienceMs);
     }
+    // While the servers come up: the API and the worker need it next.
+    const bundled = keepBundle(dataDir);
     const embedded = await startEmbedded(context, environment, dataDir, parts, report);
     const env = { ...context.env, ...embedded.env };
     const config = loadConfig(env);
     const logger = createLogger({ ...config.log, process: 'start' });
     report('preparing the database and Temporal');
     await migrate(config, createLogger({ ...config.log, level: 'warn', process: 'start' }), context.stop);
+
+    await bundled;
 
     report('starting the API and a worker');
     const api = superviseChild('api', env, hold, logger, context.stop);
@@ -80,6 +93,8 @@ export async function run(context: ProcessContext): Promise<void> {
     process.stdout.write(
       welcome({ url, internalUrl: String(ready['internalUrl']) }, embedded, demo, context.env['DATA_DIR']),
     );
+    // Else it is written at an ordered end only, and the start after `kill -9` would have to compile everything.
+    flushCompileCache();
     await untilStopped(context.stop);
     report('stopping');
   } finally {
@@ -101,6 +116,14 @@ export async function run(context: ProcessContext): Promise<void> {
     ]);
     await hold.release();
   }
+}
+
+/** Without it the API and the worker bundle by themselves, and say what is wrong if they cannot. */
+async function keepBundle(dataDir: string): Promise<void> {
+  const logger = createLogger({ level: 'warn', format: 'pretty', process: 'start' });
+  await keepWorkflowBundle(workflowBundleFolder(dataDir), logger).catch((err: unknown) =>
+    logger.warn({ err }, 'the bundled workflows are not kept'),
+  );
 }
 
 /**

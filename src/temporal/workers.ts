@@ -1,13 +1,6 @@
 // The workers: which process serves which queue, with how many slots, and why.
-import { fileURLToPath } from 'node:url';
-import {
-  bundleWorkflowCode,
-  Worker,
-  type WorkerOptions,
-  type WorkflowBundleWithSourceMap,
-} from '@temporalio/worker';
+import { Worker, type WorkerOptions, type WorkflowBundle } from '@temporalio/worker';
 import { TASK_QUEUES } from '../../workflows/contract.ts';
-import type { Logger } from '../observability/logger.ts';
 import type { TemporalConnection } from './connection.ts';
 
 const POLLS = 4;
@@ -28,25 +21,10 @@ export interface RunningWorker {
   stop(): Promise<void>;
 }
 
-/** Bundles the workflows once per process; about a second. */
-export async function bundleWorkflows(logger: Logger): Promise<WorkflowBundleWithSourceMap> {
-  return bundleWorkflowCode({
-    workflowsPath: fileURLToPath(new URL('../../workflows/index.ts', import.meta.url)),
-    logger: {
-      log: () => undefined,
-      trace: () => undefined,
-      debug: () => undefined,
-      info: () => undefined,
-      warn: (message) => logger.warn({ temporal: true }, message),
-      error: (message) => logger.error({ temporal: true }, message),
-    },
-  });
-}
-
 /** Serves the till: VerifyCoupon with its local activities. Every API process and every worker process runs one. */
 export async function startVerifyWorker(
   temporal: TemporalConnection,
-  options: { workflowBundle: WorkflowBundleWithSourceMap; activities: object; maxInFlight: number },
+  options: { workflowBundle: WorkflowBundle; activities: object; maxInFlight: number },
 ): Promise<RunningWorker> {
   const slots = options.maxInFlight * SLOTS_PER_REQUEST + POLLS;
   return start(temporal, TASK_QUEUES.verify, options, {
@@ -59,7 +37,7 @@ export async function startVerifyWorker(
 /** Serves what no cashier waits for: enrichment, settling, the schedules. Worker processes run one. */
 export async function startBackgroundWorker(
   temporal: TemporalConnection,
-  options: { workflowBundle: WorkflowBundleWithSourceMap; activities: object },
+  options: { workflowBundle: WorkflowBundle; activities: object },
 ): Promise<RunningWorker> {
   return start(temporal, TASK_QUEUES.background, options, {
     maxConcurrentWorkflowTaskExecutions: BACKGROUND_WORKFLOW_SLOTS,
@@ -70,7 +48,7 @@ export async function startBackgroundWorker(
 async function start(
   temporal: TemporalConnection,
   taskQueue: string,
-  options: { workflowBundle: WorkflowBundleWithSourceMap; activities: object },
+  options: { workflowBundle: WorkflowBundle; activities: object },
   slots: Partial<WorkerOptions>,
 ): Promise<RunningWorker> {
   const worker = await Worker.create({

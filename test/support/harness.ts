@@ -11,12 +11,8 @@ import { createVerifierApp } from '../../src/services/create-verifier-app.ts';
 import { SIMULATOR_DEFAULTS } from '../../src/simulator/defaults.ts';
 import { type Simulator, startSimulator } from '../../src/simulator/simulator.ts';
 import { installTemporalRuntime } from '../../src/temporal/connection.ts';
-import {
-  bundleWorkflows,
-  type RunningWorker,
-  startBackgroundWorker,
-  startVerifyWorker,
-} from '../../src/temporal/workers.ts';
+import { type RunningWorker, startBackgroundWorker, startVerifyWorker } from '../../src/temporal/workers.ts';
+import { loadWorkflowBundle } from '../../src/temporal/workflow-bundle.ts';
 import { createTestDatabase } from './test-database.ts';
 
 const NAMESPACE_RETENTION_S = 86_400;
@@ -82,7 +78,7 @@ export async function startHarness(options: HarnessOptions = {}): Promise<Harnes
   const workers: RunningWorker[] = [];
   const wanted = options.workers ?? ['verify', 'background'];
   if (wanted.length > 0) {
-    const workflowBundle = await bundleWorkflows(logger);
+    const workflowBundle = await loadWorkflowBundle(config.workflowBundleFolder, logger);
     const { activities, temporal } = gateway;
     if (wanted.includes('verify')) {
       const maxInFlight = config.verification.maxInFlight;
