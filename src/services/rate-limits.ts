@@ -34,10 +34,14 @@ class WindowCounter {
     this.#window = window;
   }
 
-  add(key: string, nowMs: number): void {
+  /** @returns takes the event back; of no effect once its window is over */
+  add(key: string, nowMs: number): () => void {
     const count = this.#current(key, nowMs);
     count.events += 1;
     this.#counts.set(key, count);
+    return () => {
+      count.events -= 1;
+    };
   }
 
   isFull(key: string, nowMs: number): boolean {
@@ -76,14 +80,15 @@ export class AppRateLimiter {
 
   /**
    * Counts one request.
-   * @returns whether it may pass, and what is left
+   * @returns whether it may pass, what is left, and how to take the count back (once) for a request that was none of
+   *   the app's
    */
-  take(appId: number): RateState & { readonly isAllowed: boolean } {
+  take(appId: number): RateState & { readonly isAllowed: boolean; readonly giveBack: () => void } {
     const nowMs = this.#clock.now().getTime();
     const key = String(appId);
     const isAllowed = !this.#counter.isFull(key, nowMs);
-    if (isAllowed) this.#counter.add(key, nowMs);
-    return { ...this.#counter.state(key, nowMs), isAllowed };
+    const giveBack = isAllowed ? this.#counter.add(key, nowMs) : () => undefined;
+    return { ...this.#counter.state(key, nowMs), isAllowed, giveBack };
   }
 }
 

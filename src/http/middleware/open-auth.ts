@@ -2,7 +2,7 @@
 // active.
 import { AppError } from '../../domain/errors.ts';
 import type { AppAuthenticator, SignedRequest } from '../../services/authenticate-app.ts';
-import type { AppRateLimiter } from '../../services/rate-limits.ts';
+import type { AppRateLimiter, RateState } from '../../services/rate-limits.ts';
 import type { AppUseRecorder } from '../../services/record-app-use.ts';
 import type { Admission } from './admission.ts';
 import type { HttpContext, HttpMiddleware } from '../request-state.ts';
@@ -27,7 +27,15 @@ export function openAuth(
   return async (ctx, next) => {
     const signed = readSignedRequest(ctx);
     const { app, nonce } = await admission.run(() => authenticator.authenticate(signed));
+    const rate = rateLimiter.take(app.id);
+    tellRate(ctx, rate);
     let isNonceTaken = false;
+    const spendNonce = async (): Promise<void> => {
+      isNonceTaken = true;
+      const spend = () => authenticator.spendNonce(nonce);
+      // Whoever is past the rate must not take the tills' connections for it.
+      await (rate.isAllowed ? spend() : admission.run(spend));
+    };
     ctx.state.open = {
       app,
       takeNonce: () => {
@@ -36,27 +44,36 @@ export function openAuth(
       },
     };
     recorder.record(app.id);
-    requireRate(ctx, rateLimiter.take(app.id));
-    if (!options.takesNonce) await authenticator.spendNonce(nonce);
     try {
+      if (!options.takesNonce) await spendNonce();
+      if (!rate.isAllowed) {
+        throw new AppError('rate.limited', { data: { retry_after_seconds: rate.resetSeconds } });
+      }
       if (app.status === 'disabled') throw new AppError('app.disabled');
       await next();
     } catch (err) {
-      if (options.takesNonce && !isNonceTaken) await authenticator.spendNonce(nonce);
+      // A request sent again by whoever saw it must not use up the rate of the app that signed it.
+      if (isReplay(err)) rate.giveBack();
+      if (isNonceTaken) throw err;
+      await spendNonce().catch((reason: unknown) => {
+        if (isReplay(reason)) rate.giveBack();
+        throw reason;
+      });
       throw err;
     }
   };
 }
 
-function requireRate(ctx: HttpContext, rate: ReturnType<AppRateLimiter['take']>): void {
+function isReplay(err: unknown): boolean {
+  return err instanceof AppError && err.code === 'auth.nonce_reused';
+}
+
+function tellRate(ctx: HttpContext, rate: RateState): void {
   ctx.set({
     'RateLimit-Limit': String(rate.limit),
     'RateLimit-Remaining': String(rate.remaining),
     'RateLimit-Reset': String(rate.resetSeconds),
   });
-  if (!rate.isAllowed) {
-    throw new AppError('rate.limited', { data: { retry_after_seconds: rate.resetSeconds } });
-  }
 }
 
 function readSignedRequest(ctx: HttpContext): SignedRequest {

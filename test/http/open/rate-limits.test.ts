@@ -13,6 +13,13 @@ import {
 
 const LOOK_UP = { target: '/v1/open/coupons/verifications/none' };
 
+function verifyOf(code: string | undefined) {
+  const body = { poi_id: SIMULATOR_DEFAULTS.stores[0].poiId, code, verify_token: randomUUID() };
+  return { method: 'POST', target: '/v1/open/coupons/verify', body: JSON.stringify(body) };
+}
+
+const now = () => String(Math.floor(Date.now() / 1000));
+
 let harness: Harness;
 beforeAll(async () => {
   harness = await startHarness();
@@ -58,6 +65,46 @@ describe('the rate of an app', () => {
 
       turn(6_000);
       expect((await ask(app)).status).toBe(404);
+    } finally {
+      await server.close();
+    }
+  });
+
+  it('leaves nothing behind of a request that it refused: sent again later, it is refused as well', async () => {
+    const { server, turn } = await serveWithClock(1);
+    try {
+      const app = await createClientApp(server.url);
+      await callOpen(server.url, app, LOOK_UP);
+      const order = harness.simulator.state.createOrder();
+      const captured = { ...verifyOf(order.coupons[0]?.code), nonce: 'captured-nonce', timestamp: now() };
+      expect(errorOf(await callOpen(server.url, app, captured))).toMatchObject({ code: 'rate.limited' });
+      turn(10_000);
+      expect(errorOf(await callOpen(server.url, app, captured))).toEqual({
+        status: 401,
+        code: 'auth.nonce_reused',
+      });
+    } finally {
+      await server.close();
+    }
+  });
+
+  it.each([
+    ['a look-up', () => LOOK_UP],
+    ['a verify', () => verifyOf(harness.simulator.state.createOrder().coupons[0]?.code)],
+  ])('is not used up by whoever sends %s of the app again', async (_what, callOf) => {
+    const { server } = await serveWithClock(3);
+    try {
+      const app = await createClientApp(server.url);
+      const captured = { ...callOf(), nonce: `seen-${randomUUID()}`, timestamp: now() };
+      expect([200, 404]).toContain((await callOpen(server.url, app, captured)).status);
+      for (let count = 0; count < 5; count += 1) {
+        const replayed = await callOpen(server.url, app, captured);
+        expect(errorOf(replayed)).toEqual({ status: 401, code: 'auth.nonce_reused' });
+      }
+      for (let count = 0; count < 2; count += 1) {
+        expect((await callOpen(server.url, app, LOOK_UP)).status).toBe(404);
+      }
+      expect(errorOf(await callOpen(server.url, app, LOOK_UP))).toMatchObject({ code: 'rate.limited' });
     } finally {
       await server.close();
     }
