@@ -8,7 +8,7 @@ import { createLogger } from '../../../src/observability/logger.ts';
 import { createSecretBox } from '../../../src/secret-box.ts';
 import { createVerifierApp } from '../../../src/services/create-verifier-app.ts';
 import { createTestDatabase } from '../../support/test-database.ts';
-import type { GatewayRow } from '../oracle/ledgers.ts';
+import type { GatewayRow, RowEvent } from '../oracle/ledgers.ts';
 import { TORTURE_POLICY } from './policy.ts';
 import type { SeedDatabase } from './run-seed.ts';
 
@@ -108,12 +108,16 @@ function seedDatabase(orm: MikroORM, apps: readonly VerifierApp[]): SeedDatabase
         ...rows.map((row) => `${String(row['at'])} ${String(row['kind'])} ${String(row['details'])}`),
       ];
     },
-    async countVerdicts() {
+    async listEvents() {
       const rows = await query(
-        `select verification_id::int as id, count(*)::int as verdicts from verification_events
-         where kind in ('verified', 'refused', 'found_redeemed', 'found_not_redeemed', 'resolved') group by verification_id`,
+        `select verification_id, kind, extract(epoch from happened_at) * 1000 as at_ms
+         from verification_events order by id`,
       );
-      return new Map(rows.map((row) => [Number(row['id']), Number(row['verdicts'])]));
+      return rows.map((row) => ({
+        verification_id: Number(row['verification_id']),
+        kind: row['kind'] as RowEvent['kind'],
+        at_ms: Number(row['at_ms']),
+      }));
     },
   };
 }

@@ -24,6 +24,7 @@ import type {
   GatewayRow,
   Ledgers,
   Resolution,
+  RowEvent,
   Truth,
 } from '../oracle/ledgers.ts';
 import { Engine } from './engine.ts';
@@ -86,8 +87,8 @@ export interface SeedDatabase {
   listRows(): Promise<readonly GatewayRow[]>;
   /** What happened to one row, a line per event. */
   readTimeline(verificationId: number): Promise<readonly string[]>;
-  /** How many verdict events each row has. */
-  countVerdicts(): Promise<ReadonlyMap<number, number>>;
+  /** The timelines of all rows, by the database's own clock. */
+  listEvents(): Promise<readonly RowEvent[]>;
   /** By whose word which rows ended, as `<row> <actor>`. */
   listResolvedBy(): Promise<ReadonlySet<string>>;
 }
@@ -177,6 +178,7 @@ export async function runSeed({
   });
 
   const rows = await database.listRows();
+  const events = await database.listEvents();
   const { state } = simulator;
   const truths = state.truths({ limit: Number.MAX_SAFE_INTEGER }).items;
   const ledgers: Ledgers = {
@@ -191,7 +193,7 @@ export async function runSeed({
     orders: [...shop.orders.values()],
     client: shop.tills.entries,
     rows,
-    verdicts: await database.countVerdicts(),
+    events: events.map((event) => ({ ...event, at_ms: event.at_ms - databaseOffsetMs })),
     effects: byTrueClock<Effect>(state.ledger({ limit: Number.MAX_SAFE_INTEGER })),
     truths: snakeKeys(truths) as Truth[],
     calls: byTrueClock<DouyinCall>(state.calls({ limit: Number.MAX_SAFE_INTEGER })),

@@ -13,6 +13,8 @@ export interface Tally {
   prepares: number;
   verifiedTokens: number;
   creditedToTheOther: number;
+  /** Redemptions that people took back while their verification was in doubt. */
+  takenBack: number;
   readonly operators: Counts;
   /** Of the unknown. */
   forOperator: number;
@@ -40,6 +42,7 @@ export function emptyTally(): Tally {
     prepares: 0,
     verifiedTokens: 0,
     creditedToTheOther: 0,
+    takenBack: 0,
     operators: {},
     found: Object.fromEntries(FINDING_KINDS.map((kind) => [kind, 0])) as Record<FindingKind, number>,
     byStatus: {},
@@ -61,6 +64,7 @@ export function addReport(tally: Tally, report: SeedReport): void {
     tally[name] += report[name];
   }
   tally.creditedToTheOther += report.findings.creditedToTheOther;
+  tally.takenBack += report.findings.takenBack.length;
   for (const [key, count] of Object.entries(report.findings.operators)) {
     tally.operators[key] = (tally.operators[key] ?? 0) + Number(count);
   }
@@ -106,6 +110,7 @@ export function renderTally(tally: Tally, run: { seconds: number; verificationsP
     counts('alerts', tally.alerts),
     `prepare : verify: ${tally.prepares} calls of prepare for ${tally.verifiedTokens} tokens sent to verify`,
     `credited to the other verification of the same coupon: ${tally.creditedToTheOther}`,
+    `taken back by people while in doubt: ${tally.takenBack}`,
     counts('operators', tally.operators).replace(/: \d+ /, ': '),
     `of the unknown for an operator: ${tally.forOperator}, of them undecidable by Douyin's own fault: ${tally.undecidable}`,
     ...(tally.stoppedAfterMinutes === null

@@ -1,5 +1,5 @@
 // Reads the gateway's side of the ledgers when everything has come to rest.
-import type { GatewayRow } from '../oracle/ledgers.ts';
+import type { GatewayRow, RowEvent } from '../oracle/ledgers.ts';
 import type { System } from './system.ts';
 
 export async function readRows(system: System): Promise<readonly GatewayRow[]> {
@@ -9,21 +9,12 @@ export async function readRows(system: System): Promise<readonly GatewayRow[]> {
   return rows.map(({ row }) => row);
 }
 
-/** A line per event of a verification's timeline, for people who look for a cause. */
-export async function readEvents(system: System): Promise<readonly unknown[]> {
-  const rows = await system.query<{ row: unknown }>(
+/** The timelines, with whatever else an event tells for people who look for a cause. The database's clock is not turned. */
+export async function readEvents(system: System): Promise<readonly RowEvent[]> {
+  const rows = await system.query<{ row: Omit<RowEvent, 'at_ms'> & { readonly happened_at: string } }>(
     'select to_jsonb(verification_events) as row from verification_events order by id',
   );
-  return rows.map(({ row }) => row);
-}
-
-/** How many verdicts each row's timeline has, by its id. */
-export async function countVerdicts(system: System): Promise<ReadonlyMap<number, number>> {
-  const rows = await system.query<{ id: number; verdicts: number }>(
-    `select verification_id::int as id, count(*)::int as verdicts from verification_events
-     where kind in ('verified', 'refused', 'found_redeemed', 'found_not_redeemed', 'resolved') group by verification_id`,
-  );
-  return new Map(rows.map(({ id, verdicts }) => [id, verdicts]));
+  return rows.map(({ row }) => ({ ...row, at_ms: Date.parse(row.happened_at) }));
 }
 
 /** Rows that nobody but an operator can end are `unsettled`; all other open ones are `running`. */

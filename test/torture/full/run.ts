@@ -9,7 +9,7 @@ import type { Bounds, Disturbed, Ledgers, UsedToken } from '../oracle/ledgers.ts
 import { ClientLedger } from './client-ledger.ts';
 import { MachineProbe } from './machine.ts';
 import { makeOrders, type Progress, receiveControls, receiveCustomers } from './customers.ts';
-import { countOpen, countVerdicts, readEvents, readRows } from './ledgers.ts';
+import { countOpen, readEvents, readRows } from './ledgers.ts';
 import { disturb, type DoneDisturbance, heal } from './nemesis.ts';
 import { type DecisionCount, operate, readResolutions } from './operators.ts';
 import { makePlan, type Plan, type PlanOptions } from './plan.ts';
@@ -70,7 +70,7 @@ export async function runTorture(options: RunOptions): Promise<Score> {
   let run: RunLedgers;
   try {
     run = await runPlan(plan, system, folder, done, options, bound);
-    await keepLedgers(folder, system, run.ledgers, done);
+    await keepLedgers(folder, run.ledgers, done);
   } finally {
     machine.stop();
     options.report('ending the processes');
@@ -153,7 +153,7 @@ async function runPlan(
       orders: [...orders, ...controls.orders].map(({ sold }) => sold),
       client: ledger.entries,
       rows: await readRows(system),
-      verdicts: await countVerdicts(system),
+      events: await readEvents(system),
       effects: await system.simulator.effects(),
       truths: await system.simulator.truths(),
       calls,
@@ -246,13 +246,12 @@ async function lookEverythingUp(deps: TillDeps, usedTokens: readonly UsedToken[]
 /** One JSON line per entry, so that they can be searched by id. */
 async function keepLedgers(
   folder: string,
-  system: System,
   ledgers: Ledgers,
   done: readonly DoneDisturbance[],
 ): Promise<void> {
   const lists = {
     rows: ledgers.rows,
-    events: await readEvents(system),
+    events: ledgers.events,
     effects: ledgers.effects,
     truths: ledgers.truths,
     calls: ledgers.calls,

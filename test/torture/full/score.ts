@@ -138,7 +138,7 @@ export function showScore(score: Score): string {
     ...FINDING_KINDS.map((kind): [string, string] => [kind, String(findings[kind].length)]),
     ['of them for an operator', String(findings.forOperator.length)],
     ['refused in words, done', String(findings.lies.length)],
-    ['undone, then repeated', String(findings.redone.length)],
+    ['taken back in doubt', String(findings.takenBack.length)],
     ['credited to the other', String(findings.creditedToTheOther)],
     [
       'prepare : verify',

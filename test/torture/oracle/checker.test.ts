@@ -1,7 +1,7 @@
 // A checker that finds nothing proves nothing: here each kind of finding, and each gateway that is broken in a way of its own,
 // is planted, one at a time, in clean ledgers.
 import { describe, expect, it } from '@jest/globals';
-import { check, FINDING_KINDS, type FindingKind, isClean } from './checker.ts';
+import { check, FINDING_KINDS, type FindingKind, isClean, isUndecidable } from './checker.ts';
 import {
   type ClientEntry,
   type Effect,
@@ -9,6 +9,7 @@ import {
   type Ledgers,
   QR_REFRESHED,
   type Resolution,
+  type RowEvent,
   type SeenRecord,
   type SoldOrder,
   type Truth,
@@ -165,9 +166,16 @@ const shown = (of: GatewayRow, changes: Partial<SeenRecord> = {}): SeenRecord =>
 
 const left = (atMs: number, verifyToken = 'douyin-1') => ({ verifyToken, atMs, heldMs: 0 });
 
+const event = (kind: RowEvent['kind'], at_ms: number, verification_id = 1): RowEvent => ({
+  verification_id,
+  kind,
+  at_ms,
+});
+
 interface Ask {
   readonly at?: number;
   readonly till?: number;
+  readonly app?: number;
   readonly token?: string;
   readonly operation?: 'verify' | 'look_up' | 'closing_look_up';
 }
@@ -175,11 +183,11 @@ interface Ask {
 let requests = 0;
 const asked = (heard: SeenRecord | string | null, ask: Ask = {}): ClientEntry[] => {
   requests += 1;
-  const { at = 1, till = 1, token = 'till-1', operation = 'verify' } = ask;
+  const { at = 1, till = 1, app = 0, token = 'till-1', operation = 'verify' } = ask;
   const atMs = (at + 1) * 1000;
   const common = { request: requests, atMs };
   return [
-    { kind: 'request', ...common, atMs: at * 1000, till, app: 0, operation, token },
+    { kind: 'request', ...common, atMs: at * 1000, till, app, operation, token },
     heard === null
       ? { kind: 'no_answer', ...common, cause: 'timeout' }
       : typeof heard === 'string'
@@ -200,6 +208,7 @@ const closing = (heard: SeenRecord | string | null, ask: Ask = {}) =>
 const ledgers = (changes: Partial<Ledgers> = {}): Ledgers => {
   const rows = changes.rows ?? [row()];
   const [first] = rows;
+  const departures = changes.departures ?? [left(1400)];
   return {
     appIds: [7, 8],
     bounds: { budgetMs: 8000, sendSlackMs: 1000, answerSlackMs: 100, isFirstAnswerLost: false },
@@ -210,8 +219,11 @@ const ledgers = (changes: Partial<Ledgers> = {}): Ledgers => {
     effects: [effect()],
     truths: [truth()],
     calls: [],
-    departures: [left(1400)],
-    verdicts: new Map(),
+    departures,
+    // Each send is counted shortly before.
+    events: departures.map(({ verifyToken, atMs }) =>
+      event('verify_sent', atMs - 100, verifyToken === second.douyin_verify_token ? second.id : 1),
+    ),
     disturbed: [],
     resolutions: [],
     ...changes,
@@ -360,6 +372,46 @@ describe('check', () => {
       rows: [row({ verify_id: 'use-2' })],
       effects: [effect(), effect({ sequence: 2, kind: 'cancelled', at_ms: 1600 }), effect({ sequence: 3, verify_id: 'use-2', at_ms: 1700 })],
     })],
+    ['counted in time by a process that died, and sent by the one that repeats it', ledgers({
+      client: [...asked(null), ...closing(shown(row()))],
+      // The access token was refused, and a fresh one taken.
+      departures: [66_000, 66_500].map((atMs) => left(atMs)),
+      events: [event('verify_sent', 1300), event('verify_sent', 65_900)],
+    })],
+    ['repeated after another app, handed the same token, was told that its own send did nothing', twoTills(
+      [row(), closedRow({ ...second, app_id: 8, douyin_verify_token: 'douyin-1', verify_id: '', order_id: '' })],
+      {
+        usedTokens: [used(), used({ till: 2, app: 1, token: 'till-2' })],
+        client: [
+          ...asked(shown(openRow())),
+          ...asked('502 douyin.unavailable', { at: 4, till: 2, app: 1, token: 'till-2' }),
+          ...closing(shown(row())),
+          ...closing('404 verification.not_found', { till: 2, app: 1, token: 'till-2' }),
+        ],
+        calls: [fault('token-expired')],
+        effects: [effect()],
+        truths: [truth()],
+        departures: [1400, 4200, 66_000].map((atMs) => left(atMs)),
+        events: [
+          event('verify_sent', 1300), event('verify_sent', 4100, 2), event('not_sent', 4300, 2),
+          event('not_attempted', 4400, 2), event('verify_sent', 65_900),
+        ],
+      },
+    )],
+    ['asked for again by the till, after an operator was told to wait and nothing had been sent', ledgers({
+      client: [...asked(null, { at: 40 }), ...asked(shown(openRow()), { at: 52 }), ...closing(shown(row()))],
+      departures: [left(52_500)],
+      events: [
+        event('sends_stopped', 50_050), event('not_attempted', 51_900), event('tried_again', 52_000),
+        event('verify_sent', 52_400),
+      ],
+      resolutions: [word('failed', { isAccepted: false, told: 'send_in_flight' })],
+    })],
+    ['taken back by people while in doubt, and then found unused', ledgers({
+      rows: [failedRow()],
+      effects: [effect(), effect({ sequence: 2, kind: 'cancelled', at_ms: 1600 })],
+      events: [event('verify_sent', 1300), event('found_not_redeemed', 41_600)],
+    })],
     ['used, cancelled in Douyin’s app, and used again', ledgers({
       effects: [atTill(), atTill({ kind: 'cancelled', at_ms: 600 }), effect()],
     })],
@@ -391,6 +443,11 @@ describe('check', () => {
       truths: [truth(), truth({ verify_token: 'douyin-0' })],
     })],
     ['lost', 'a redemption whose row says failed', ledgers({ rows: [failedRow()] })],
+    ['lost', 'a redemption that people took back after its row had said failed', ledgers({
+      rows: [failedRow()],
+      effects: [effect(), effect({ sequence: 2, kind: 'cancelled', at_ms: 1800 })],
+      events: [event('verify_sent', 1300), event('refused', 1700)],
+    })],
     ['lost', 'a lie that was believed although there was another send', ledgers({
       rows: [failedRow({ send_count: 2, open_send_count: 2 })],
       calls: [fault('items-refused-after-effect')],
@@ -439,7 +496,7 @@ describe('check', () => {
     ['misuse', 'a 500', ledgers({ client: [...asked('500 internal.unexpected'), ...closing(shown(row()))] })],
     ['misuse', 'other parameters under one token', ledgers({ truths: [truth({ parameter_sets: 2 })] })],
     ['misuse', 'a success whose verify never arrived', ledgers({ truths: [truth({ sends: 0 })] })],
-    ['misuse', 'two verdicts', ledgers({ verdicts: new Map([[1, 2]]) })],
+    ['misuse', 'two verdicts', ledgers({ events: [event('verify_sent', 1300), event('verified', 1600), event('refused', 1700)] })],
     ['misuse', 'a verify with a token of nobody', ledgers({
       calls: [{ sequence: 1, endpoint: 'verify', at_ms: 0, facts: { verify_token: 'made-up' }, fault: null, outcome: 'answered' }],
     })],
@@ -459,6 +516,27 @@ describe('check', () => {
     ['promises', 'sent again after the gateway had said that its send did nothing', ledgers({
       client: [...asked('502 douyin.refused_gateway', { at: 1 }), ...closing(shown(row()))],
       departures: [1400, 40_000].map((atMs) => left(atMs)),
+    })],
+    ['promises', 'sent again after its round had ended, and nobody asked again', ledgers({
+      client: [...asked(null), ...closing(shown(row()))],
+      departures: [1400, 40_000].map((atMs) => left(atMs)),
+      events: [event('verify_sent', 1300), event('not_sent', 1800), event('not_attempted', 1900)],
+    })],
+    ['promises', 'sent again long after its only send was taken back', ledgers({
+      client: [...asked(null), ...closing(shown(row()))],
+      departures: [1400, 40_000].map((atMs) => left(atMs)),
+      events: [event('verify_sent', 1300), event('not_sent', 1900), event('verify_sent', 39_900)],
+    })],
+    ['promises', 'counted too late by a process that died, and then repeated', ledgers({
+      client: [...asked(null), ...closing(shown(row()))],
+      departures: [left(60_100)],
+      events: [event('verify_sent', 20_000), event('verify_sent', 60_000)],
+    })],
+    ['promises', 'sent after an operator was told to wait, in the round that the till had asked for before', ledgers({
+      departures: [left(55_000)],
+      client: [...asked(shown(openRow()), { at: 48 }), ...closing(shown(row()))],
+      events: [event('tried_again', 48_000), event('sends_stopped', 50_050), event('verify_sent', 54_900)],
+      resolutions: [word('failed', { isAccepted: false, told: 'send_in_flight' })],
     })],
     ['promises', 'redeemed after an operator was told that it failed', ledgers({
       rows: [failedRow({ error_code: 0 })],
@@ -557,5 +635,10 @@ describe('check', () => {
     expect(isClean(check(ledgers({ rows: [open], effects: [effect()] })))).toBe(false);
     const undone = ledgers({ rows: [open], effects: [effect(), effect({ kind: 'cancelled', at_ms: 600 })] });
     expect(isClean(check(undone))).toBe(true);
+    const others = { verify_id: 'use-2', verify_token: 'douyin-2' };
+    const othersUndone = (at_ms: number) =>
+      ledgers({ rows: [open], effects: [effect(others), effect({ ...others, kind: 'cancelled', at_ms })] });
+    expect(check(othersUndone(1600)).forOperator.filter(isUndecidable)).toHaveLength(1);
+    expect(check(othersUndone(1200)).forOperator.filter(isUndecidable)).toHaveLength(0);
   });
 });

@@ -10,7 +10,7 @@ import { misuses } from './misuse.ts';
 import { reversals } from './monotony.ts';
 import { countOperators, type OperatorsCount, sentBehindOperators, turnedWords } from './operators.ts';
 import { brokenPromises } from './promises.ts';
-import { contradictions, doubles, lies, losses, matchSuccesses, redone } from './safety.ts';
+import { contradictions, doubles, lies, losses, matchSuccesses, takenBack } from './safety.ts';
 
 export const FINDING_KINDS = [
   'double',
@@ -45,8 +45,8 @@ export interface Findings extends Readonly<Record<FindingKind, readonly string[]
   readonly forOperator: readonly string[];
   /** Redeemed, and refused in Douyin's own words. No violation: the gateway said what it was told. */
   readonly lies: readonly string[];
-  /** Redemptions that people took back, and that a repeat made again: not a violation. */
-  readonly redone: readonly string[];
+  /** Redemptions that people took back while their verification was in doubt. No violation: nobody lost anything. */
+  readonly takenBack: readonly string[];
   /** Successes credited with another verification's redemption of the same coupon: Douyin does not tell them apart. */
   readonly creditedToTheOther: number;
   readonly operators: OperatorsCount;
@@ -69,7 +69,7 @@ export function check(ledgers: Ledgers): Findings {
     misuse: [...misuses(ledgers, index)],
     forOperator: [...operatorsWork(ledgers, index)],
     lies: [...lies(index, matching)],
-    redone: [...redone(index, matching)],
+    takenBack: [...takenBack(index, matching)],
     creditedToTheOther: matching.creditedToTheOther,
     operators: countOperators(ledgers, index),
   };

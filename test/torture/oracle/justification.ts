@@ -1,7 +1,14 @@
 // Nothing is refused without a cause: each `failed` has one in Douyin's ledger, in the order, or in what Douyin answered; each
 // round without an attempt, and each error, has something that stood in its way.
 import { type Disturbed, type GatewayRow, type Ledgers, QR_REFRESHED, type SoldOrder } from './ledgers.ts';
-import { callerKey, isNotAttempted, type LedgerIndex, name, standing } from './ledger-index.ts';
+import {
+  callerKey,
+  isNotAttempted,
+  type LedgerIndex,
+  name,
+  standing,
+  wasTakenBackBeforeVerdict,
+} from './ledger-index.ts';
 
 /** A fault of one call holds everybody up for this long: a pause for "too frequent", an ended access token. Milliseconds. */
 const FAULT_REACHES_MS = 60_000;
@@ -57,6 +64,10 @@ function mayBeRefused(row: GatewayRow, { usedTokens }: Ledgers, index: LedgerInd
   const isScannedAgain =
     order.changes.length > 0 || usedTokens.filter(({ orderId }) => orderId === order.orderId).length > 1;
   if (isScannedAgain && isOfDeadQr(row)) return true;
+  const isTakenBack = (index.effectsByToken.get(row.douyin_verify_token) ?? []).some((effect) =>
+    wasTakenBackBeforeVerdict(effect, row, index),
+  );
+  if (isTakenBack) return true;
   const isSharedToken = (index.rowsByDouyinToken.get(row.douyin_verify_token) ?? []).length > 1;
   return isSharedToken || faultsAbout(row, order, index).length > 0 || neverArrived(row, index);
 }

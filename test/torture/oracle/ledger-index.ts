@@ -1,4 +1,5 @@
 // The same ledgers by what one looks for in them.
+import type { EventKind } from '../../../src/domain/verification.ts';
 import type {
   ClientEntry,
   DouyinCall,
@@ -8,6 +9,7 @@ import type {
   NoAnswer,
   ReceivedAnswer,
   Resolution,
+  RowEvent,
   SentRequest,
   SoldOrder,
   UsedToken,
@@ -30,6 +32,7 @@ export interface LedgerIndex {
   readonly rowsByDouyinToken: ReadonlyMap<string, readonly GatewayRow[]>;
   readonly rowByCallerToken: ReadonlyMap<string, GatewayRow>;
   readonly rowById: ReadonlyMap<number, GatewayRow>;
+  readonly eventsByRowId: ReadonlyMap<number, readonly RowEvent[]>;
   readonly tokenByRowId: ReadonlyMap<number, UsedToken>;
   readonly orderById: ReadonlyMap<string, SoldOrder>;
   /** Requests of one caller's token, in the order they were asked. */
@@ -69,6 +72,7 @@ export function indexOf(ledgers: Ledgers): LedgerIndex {
     ),
     rowByCallerToken,
     rowById: new Map(ledgers.rows.map((row) => [row.id, row])),
+    eventsByRowId: grouped(ledgers.events, ({ verification_id }) => verification_id),
     tokenByRowId: new Map(
       ledgers.usedTokens.flatMap((used) => {
         const row = rowByCallerToken.get(callerKey(ledgers.appIds[used.app] ?? 0, used.token));
@@ -99,11 +103,11 @@ function exchangesOf(client: readonly ClientEntry[]): readonly Exchange[] {
   );
 }
 
-export function grouped<T>(
+export function grouped<T, Key extends string | number>(
   items: readonly T[],
-  keyOf: (item: T) => string,
-): ReadonlyMap<string, readonly T[]> {
-  const groups = new Map<string, T[]>();
+  keyOf: (item: T) => Key,
+): ReadonlyMap<Key, readonly T[]> {
+  const groups = new Map<Key, T[]>();
   for (const item of items) {
     const group = groups.get(keyOf(item));
     if (group) group.push(item);
@@ -135,6 +139,28 @@ export function isOpen(row: GatewayRow): boolean {
 /** Nothing was sent in its last round; the same token may try again. */
 export function isNotAttempted(row: GatewayRow): boolean {
   return row.step === 'not_attempted';
+}
+
+const VERDICTS: ReadonlySet<EventKind> = new Set([
+  'verified',
+  'refused',
+  'found_redeemed',
+  'found_not_redeemed',
+  'resolved',
+]);
+
+export function verdictsOf(row: GatewayRow, index: LedgerIndex): readonly RowEvent[] {
+  return (index.eventsByRowId.get(row.id) ?? []).filter(({ kind }) => VERDICTS.has(kind));
+}
+
+/** Whether people had given the customer this use back before Douyin's word that there was none ended the record. */
+export function wasTakenBackBeforeVerdict(effect: Effect, row: GatewayRow, index: LedgerIndex): boolean {
+  const undoneAtMs = index.undoneAtMs.get(effect.verify_id);
+  return (
+    undoneAtMs !== undefined &&
+    row.verify_status === 'failed' &&
+    verdictsOf(row, index).some(({ kind, at_ms }) => kind !== 'resolved' && at_ms >= undoneAtMs)
+  );
 }
 
 /** For people who look into the kept ledgers. */

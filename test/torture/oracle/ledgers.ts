@@ -2,6 +2,8 @@
 // what Douyin did, what was for sale, and what was disturbed. Times are milliseconds since 1970 by one true clock, which
 // no process of the gateway can see.
 
+import type { EventKind } from '../../../src/domain/verification.ts';
+
 export interface SentRequest {
   readonly kind: 'request';
   readonly request: number;
@@ -123,6 +125,14 @@ export type GatewayRow = Readonly<Record<string, unknown>> & {
   readonly settled_at: string | null;
 };
 
+/** A line of a row's timeline. */
+export interface RowEvent {
+  readonly verification_id: number;
+  readonly kind: EventKind;
+  /** By the true clock, whatever the database's own says. */
+  readonly at_ms: number;
+}
+
 export interface Effect {
   readonly sequence: number;
   readonly kind: 'verified' | 'cancelled';
@@ -216,8 +226,8 @@ export interface Ledgers {
   readonly orders: readonly SoldOrder[];
   readonly client: readonly ClientEntry[];
   readonly rows: readonly GatewayRow[];
-  /** How many verdicts each row's timeline has, by its id. */
-  readonly verdicts: ReadonlyMap<number, number>;
+  /** The timelines of all rows, in the order they were written. */
+  readonly events: readonly RowEvent[];
   readonly effects: readonly Effect[];
   readonly truths: readonly Truth[];
   readonly calls: readonly DouyinCall[];

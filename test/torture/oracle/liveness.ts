@@ -1,6 +1,6 @@
 // Everything ends: each till that asks after all is well again is told a verdict, and it is the record's, field by field; what
 // was redeemed is enriched; and where nothing was disturbed, what can be redeemed is.
-import type { GatewayRow, Ledgers, SeenRecord, UsedToken } from './ledgers.ts';
+import type { Effect, GatewayRow, Ledgers, SeenRecord, UsedToken } from './ledgers.ts';
 import {
   callerKey,
   isNotAttempted,
@@ -10,6 +10,7 @@ import {
   name,
   standing,
 } from './ledger-index.ts';
+import { isSameCoupon } from './safety.ts';
 
 /** Faults after which nobody can tell the truth by asking Douyin. */
 const UNDECIDABLE_FAULTS: ReadonlySet<string> = new Set([
@@ -122,12 +123,28 @@ export function* operatorsWork({ rows }: Ledgers, index: LedgerIndex): Generator
     const isUndecidable = index.faultedCalls.some(
       (call) => UNDECIDABLE_FAULTS.has(call.fault ?? '') && call.facts.order_id === row.order_id,
     );
-    const effects = index.effectsByToken.get(row.douyin_verify_token) ?? [];
-    const isRedeemed = effects.length > 0;
-    // Douyin shows the coupon unused again and names no use.
-    const isUndone = isRedeemed && effects.every(({ verify_id }) => index.undoneAtMs.has(verify_id));
+    const isRedeemed = index.effectsByToken.has(row.douyin_verify_token);
+    const isUndone = wasUndoneInDoubt(row, index);
     yield `${name(row)} waits for an operator (${standing(row)}); in truth ${
       isRedeemed ? 'it redeemed' : 'nothing was redeemed'
     }; ${isUndecidable || isUndone ? UNDECIDABLE : 'it could have been decided'}`;
   }
+}
+
+/**
+ * Whether Douyin shows the coupon unused again because people took back its uses: ours, or the one that a verify of ours was
+ * refused for. Then what Douyin says now contradicts what it had said.
+ */
+function wasUndoneInDoubt(row: GatewayRow, index: LedgerIndex): boolean {
+  const uses = index.uses.filter((effect) => isSameCoupon(effect, row));
+  const sent = (index.eventsByRowId.get(row.id) ?? []).find(({ kind }) => kind === 'verify_sent');
+  const undoneAtMs = (effect: Effect) => index.undoneAtMs.get(effect.verify_id);
+  return (
+    uses.every((effect) => undoneAtMs(effect) !== undefined) &&
+    uses.some(
+      (effect) =>
+        effect.verify_token === row.douyin_verify_token ||
+        (undoneAtMs(effect) ?? 0) >= (sent?.at_ms ?? Infinity),
+    )
+  );
 }

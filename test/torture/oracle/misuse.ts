@@ -1,6 +1,6 @@
 // Answers that the contract does not know for what was asked, and rules for calling Douyin that were broken.
 import type { Ledgers, SentRequest } from './ledgers.ts';
-import { type LedgerIndex, name } from './ledger-index.ts';
+import { type LedgerIndex, name, verdictsOf } from './ledger-index.ts';
 
 const NOT_ATTEMPTED = [
   '400 coupon.short_link_invalid',
@@ -29,7 +29,7 @@ const EXPECTED: Readonly<Record<SentRequest['operation'], ReadonlySet<string>>> 
   prepare: new Set([...NOT_ATTEMPTED, ...GATEWAY_AWAY, '502 douyin.broken_answer', '503 gateway.busy']),
 };
 
-export function* misuses({ truths, rows, calls, verdicts }: Ledgers, index: LedgerIndex): Generator<string> {
+export function* misuses({ truths, rows, calls }: Ledgers, index: LedgerIndex): Generator<string> {
   for (const { request, heard } of index.exchanges) {
     if (heard?.kind !== 'answer' || heard.status === 200) continue;
     const said = `${heard.status} ${heard.code}`;
@@ -48,7 +48,8 @@ export function* misuses({ truths, rows, calls, verdicts }: Ledgers, index: Ledg
       yield `a verify was sent with token ${token}, which no prepare gave out`;
   }
   for (const row of rows) {
-    if ((verdicts.get(row.id) ?? 0) > 1) yield `${name(row)} was given ${verdicts.get(row.id)} verdicts`;
+    const verdicts = verdictsOf(row, index);
+    if (verdicts.length > 1) yield `${name(row)} was given ${verdicts.length} verdicts`;
     const isOperatorsWord = index.resolvedById.has(row.id);
     if (
       truthByToken.get(row.douyin_verify_token)?.sends === 0 &&

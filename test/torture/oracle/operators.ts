@@ -71,7 +71,11 @@ export function* sentBehindOperators(ledgers: Ledgers, index: LedgerIndex): Gene
     const row = index.rowById.get(verificationId);
     if (!row || told !== 'send_in_flight') continue;
     if ((index.rowsByDouyinToken.get(row.douyin_verify_token) ?? []).length > 1) continue;
-    const late = ledgers.departures.find((departure) => isBehind(departure, row, answeredAtMs, ledgers));
+    const late = ledgers.departures.find(
+      (departure) =>
+        isBehind(departure, row, answeredAtMs, ledgers) &&
+        !isOfLaterRound(departure, row, answeredAtMs, index),
+    );
     if (late)
       yield `${name(row)} was sent ${Math.round(late.atMs - answeredAtMs)} ms after an operator was told that nothing is sent any more`;
   }
@@ -84,4 +88,17 @@ function isBehind(
   { bounds }: Ledgers,
 ): boolean {
   return verifyToken === row.douyin_verify_token && atMs > toldAtMs + bounds.sendSlackMs + heldMs;
+}
+
+/** Whether the round of which it was said had ended unsent, and the till had asked for another one. */
+function isOfLaterRound(
+  { atMs }: Departure,
+  row: GatewayRow,
+  toldAtMs: Resolution['answeredAtMs'],
+  index: LedgerIndex,
+): boolean {
+  const events = index.eventsByRowId.get(row.id) ?? [];
+  const stop = events.findLast(({ kind, at_ms }) => kind === 'sends_stopped' && at_ms <= toldAtMs);
+  const stoppedAtMs = stop?.at_ms ?? toldAtMs;
+  return events.some(({ kind, at_ms }) => kind === 'tried_again' && at_ms >= stoppedAtMs && at_ms <= atMs);
 }

@@ -10,15 +10,14 @@ const CLOSING_CODES: ReadonlySet<string> = new Set(['douyin.unavailable', 'douyi
 
 export function* brokenPromises(ledgers: Ledgers, index: LedgerIndex): Generator<string> {
   const departures = departuresByToken(ledgers.departures);
-  for (const row of ledgers.rows) {
-    const ofRow = departures.get(row.douyin_verify_token) ?? [];
-    const holders = index.rowsByDouyinToken.get(row.douyin_verify_token) ?? [];
-    // A token that two apps were handed: whose send it was cannot be told, so each of them may own it.
-    const exchanges = holders.flatMap(
-      (holder) => index.exchangesByCallerToken.get(callerKey(holder.app_id, holder.verify_token)) ?? [],
-    );
-    if (holders[0] !== row) continue;
-    yield* orphans(row, ofRow, exchanges, ledgers);
+  for (const [token, holders] of index.rowsByDouyinToken) {
+    const ofToken = departures.get(token) ?? [];
+    const found = holders.map((row) => orphans(row, ofToken, ledgers, index));
+    // A token that two apps were handed: whose send it was cannot be told, so it must be nobody's to be wrong.
+    for (const departure of ofToken) {
+      const [first, ...others] = found.map((ofRow) => ofRow.get(departure));
+      if (first !== undefined && others.every((other) => other !== undefined)) yield first;
+    }
   }
   for (const [verificationId, resolution] of index.resolvedById) {
     const row = index.rowById.get(verificationId);
@@ -26,56 +25,117 @@ export function* brokenPromises(ledgers: Ledgers, index: LedgerIndex): Generator
   }
 }
 
-/** First sends that nobody waited for. */
-function* orphans(
+/** Sends of one row that nobody waited for: each with what is wrong about it. */
+function orphans(
   row: GatewayRow,
   departures: readonly Departure[],
-  exchanges: readonly Exchange[],
   { bounds, disturbed }: Ledgers,
-): Generator<string> {
+  index: LedgerIndex,
+): ReadonlyMap<Departure, string> {
+  const orphaned = new Map<Departure, string>();
+  const exchanges = index.exchangesByCallerToken.get(callerKey(row.app_id, row.verify_token)) ?? [];
   const verifies = exchanges.filter(({ request }) => request.operation === 'verify');
+  const doubts = doubtsOf(row, verifies, index);
   let before: Departure | null = null;
   for (const departure of departures) {
-    const isFirst = before === null || wasClosedBetween(verifies, before, departure);
-    before = departure;
-    if (!isFirst) continue;
-    const asked = verifies.filter(({ request }) => request.atMs <= departure.atMs);
-    const unanswered = asked.filter(
-      ({ heard }) => !isPromise(heard) || heard.atMs + bounds.answerSlackMs >= departure.atMs,
+    const doubt = doubts.findLast(
+      ({ fromMs, toMs }) => fromMs <= departure.atMs && departure.atMs <= toMs + bounds.answerSlackMs,
     );
-    if (unanswered.length === 0) {
-      const last = asked.at(-1);
-      yield last
-        ? `${name(row)} was sent to Douyin ${lateness(departure, last)} ms after its last request, ` +
-          `which had been answered ${said(last)}`
-        : `${name(row)} was sent to Douyin before anybody asked`;
-      continue;
-    }
-    const isInTime = unanswered.some(({ request }) => {
-      const latestMs = request.atMs + bounds.budgetMs + LATE_MS + bounds.sendSlackMs + departure.heldMs;
-      return departure.atMs <= latestMs + standstillMs(disturbed, request.atMs, departure.atMs);
-    });
-    const last = unanswered.at(-1);
-    // Counted in time by a process that died before it sent: nobody can tell that from a send, so it is repeated.
-    const wasCountedBefore = row.send_count > departures.length;
-    if (!isInTime && !wasCountedBefore && last) {
-      yield `${name(row)} was sent to Douyin for the first time ${lateness(departure, last)} ms after it was asked for`;
+    const isRepeat = doubt !== undefined && before !== null && before.atMs >= doubt.fromMs;
+    before = departure;
+    if (isRepeat) continue;
+    // Counted by a process that died before it sent: nobody can tell that from a send, so it is repeated, and it is the
+    // first count that must have been in time.
+    const wasCountedBefore = doubt !== undefined && isBefore(doubt.countsMs[1], departure);
+    const atMs = wasCountedBefore ? doubt.fromMs : departure.atMs;
+    const asked = verifies.filter(({ request }) => request.atMs <= atMs);
+    const unanswered = asked.filter(
+      ({ heard }) => !isPromise(heard) || heard.atMs + bounds.answerSlackMs >= atMs,
+    );
+    const isInTime = ({ request }: Exchange) =>
+      atMs <=
+      request.atMs +
+        bounds.budgetMs +
+        LATE_MS +
+        bounds.sendSlackMs +
+        departure.heldMs +
+        standstillMs(disturbed, request.atMs, atMs);
+    const last = (unanswered.length === 0 ? asked : unanswered).at(-1);
+    if (!last) {
+      orphaned.set(departure, `${name(row)} was sent to Douyin before anybody asked`);
+    } else if (unanswered.length === 0) {
+      orphaned.set(
+        departure,
+        `${name(row)} was sent to Douyin ${lateness(atMs, last)} ms after its last request, which had been answered ${said(last)}`,
+      );
+    } else if (!unanswered.some(isInTime)) {
+      orphaned.set(
+        departure,
+        `${name(row)} was sent to Douyin for the first time ${lateness(atMs, last)} ms after it was asked for`,
+      );
     }
   }
+  return orphaned;
 }
 
-function wasClosedBetween(verifies: readonly Exchange[], before: Departure, departure: Departure): boolean {
-  return verifies.some(
-    ({ heard }) =>
-      isPromise(heard) &&
-      CLOSING_CODES.has(heard.code ?? '') &&
-      heard.atMs > before.atMs &&
-      heard.atMs < departure.atMs,
-  );
+/** From the first count of a send that may have arrived until all that were counted are known to have done nothing. */
+interface Doubt {
+  readonly fromMs: number;
+  /** When each was counted, those that were taken back included. */
+  readonly countsMs: readonly number[];
+  /** Infinity where it lasted until the verdict, or lasts. */
+  readonly toMs: number;
 }
 
-function lateness(departure: Departure, { request }: Exchange): number {
-  return Math.round(departure.atMs - request.atMs);
+/** By the row's timeline; and by what its till was told, where that says more than the row. */
+function doubtsOf(row: GatewayRow, verifies: readonly Exchange[], index: LedgerIndex): readonly Doubt[] {
+  const doubts: Doubt[] = [];
+  let countsMs: number[] = [];
+  let open = 0;
+  const close = (toMs: number) => {
+    const [fromMs] = countsMs;
+    if (fromMs !== undefined) doubts.push({ fromMs, countsMs, toMs });
+    countsMs = [];
+    open = 0;
+  };
+  for (const { kind, atMs } of steps(row, verifies, index)) {
+    if (kind === 'verify_sent') {
+      countsMs.push(atMs);
+      open += 1;
+    } else if (kind === 'not_sent') {
+      open -= 1;
+      if (open === 0) close(atMs);
+    } else {
+      close(atMs);
+    }
+  }
+  close(Infinity);
+  return doubts;
+}
+
+type DoubtStep = { readonly kind: 'verify_sent' | 'not_sent' | 'closed'; readonly atMs: number };
+
+function steps(row: GatewayRow, verifies: readonly Exchange[], index: LedgerIndex): readonly DoubtStep[] {
+  const stored = (index.eventsByRowId.get(row.id) ?? []).flatMap(({ kind, at_ms: atMs }): DoubtStep[] => {
+    if (kind === 'not_attempted') return [{ kind: 'closed', atMs }];
+    return kind === 'verify_sent' || kind === 'not_sent' ? [{ kind, atMs }] : [];
+  });
+  const told = verifies.flatMap(({ request, heard }): DoubtStep[] => {
+    if (!isPromise(heard) || !CLOSING_CODES.has(heard.code ?? '')) return [];
+    const isStored = stored.some(
+      ({ kind, atMs }) => kind === 'closed' && atMs >= request.atMs && atMs <= heard.atMs,
+    );
+    return isStored ? [] : [{ kind: 'closed', atMs: heard.atMs }];
+  });
+  return [...stored, ...told].sort((a, b) => a.atMs - b.atMs);
+}
+
+function isBefore(countedAtMs: number | undefined, departure: Departure): boolean {
+  return countedAtMs !== undefined && countedAtMs <= departure.atMs;
+}
+
+function lateness(atMs: number, { request }: Exchange): number {
+  return Math.round(atMs - request.atMs);
 }
 
 function said({ heard }: Exchange): string {

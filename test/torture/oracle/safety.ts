@@ -10,6 +10,7 @@ import {
   isVerdict,
   type LedgerIndex,
   name,
+  wasTakenBackBeforeVerdict,
 } from './ledger-index.ts';
 import { isDeniedByOperator, isMistaken } from './operators.ts';
 
@@ -58,7 +59,7 @@ export function matchSuccesses({ rows }: Ledgers, index: LedgerIndex): Matching 
   return { ownerOf, withoutRedemption, creditedToTheOther };
 }
 
-function isSameCoupon(effect: Effect, row: GatewayRow): boolean {
+export function isSameCoupon(effect: Effect, row: GatewayRow): boolean {
   return effect.certificate_id === row.certificate_id || effect.encrypted_code === row.encrypted_code;
 }
 
@@ -145,7 +146,7 @@ function deceived(effect: Effect, index: LedgerIndex, matching: Matching): Gatew
 export function* losses(ledgers: Ledgers, index: LedgerIndex, matching: Matching): Generator<string> {
   for (const effect of index.uses) {
     if (effect.verified_by !== 'api' || matching.ownerOf.has(effect.verify_id)) continue;
-    if (deceived(effect, index, matching) || isRedone(effect, index, matching)) continue;
+    if (deceived(effect, index, matching) || afterTakenBack(effect, index, matching) !== null) continue;
     const holders = index.rowsByDouyinToken.get(effect.verify_token ?? '') ?? [];
     const what = `redemption ${effect.verify_id} of token ${effect.verify_token}`;
     if (holders.length === 0) yield `${what} has no record`;
@@ -163,24 +164,31 @@ export function* losses(ledgers: Ledgers, index: LedgerIndex, matching: Matching
 }
 
 /**
- * Redemptions that people took back while a verify was in doubt, and that a repeat then made again, for a Douyin that takes
- * the token anew: no read tells that from a verify that did nothing. The record shows the one that stands.
+ * Redemptions that people took back while a verify was in doubt. A repeat made some again, for a Douyin that takes the token
+ * anew: no read tells that from a verify that did nothing, and the record shows the one that stands. Others ended as failed,
+ * with the coupon unused in the customer's hands, as the record says.
  */
-export function* redone(index: LedgerIndex, matching: Matching): Generator<string> {
+export function* takenBack(index: LedgerIndex, matching: Matching): Generator<string> {
   for (const effect of index.uses) {
-    if (isRedone(effect, index, matching))
-      yield `redemption ${effect.verify_id} was taken back by people, and made again by a repeat`;
+    const then = afterTakenBack(effect, index, matching);
+    if (then !== null) yield `redemption ${effect.verify_id} was taken back by people, and ${then}`;
   }
 }
 
-function isRedone(effect: Effect, index: LedgerIndex, matching: Matching): boolean {
-  return (
-    index.undoneAtMs.has(effect.verify_id) &&
-    (index.effectsByToken.get(effect.verify_token ?? '') ?? []).some(
-      (other) =>
-        other !== effect && matching.ownerOf.has(other.verify_id) && !stoodBefore(effect, other, index),
-    )
+/** @returns what became of it; null where the record had ended before, or shows neither */
+function afterTakenBack(effect: Effect, index: LedgerIndex, matching: Matching): string | null {
+  if (effect.verified_by !== 'api' || !index.undoneAtMs.has(effect.verify_id)) return null;
+  const token = effect.verify_token ?? '';
+  const isRedone = (index.effectsByToken.get(token) ?? []).some(
+    (other) =>
+      other !== effect && matching.ownerOf.has(other.verify_id) && !stoodBefore(effect, other, index),
   );
+  if (isRedone) return 'made again by a repeat';
+  if (matching.ownerOf.has(effect.verify_id)) return null;
+  const row = (index.rowsByDouyinToken.get(token) ?? []).find((one) =>
+    wasTakenBackBeforeVerdict(effect, one, index),
+  );
+  return row ? `then ${name(row)} ended as failed` : null;
 }
 
 /** Whether an operator said, after it had happened, that it had not: a person's mistake. */
