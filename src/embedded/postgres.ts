@@ -3,7 +3,7 @@
 import { randomBytes } from 'node:crypto';
 import { open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { spawn } from 'node:child_process';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 
 import pg from 'pg';
@@ -12,12 +12,7 @@ import { openBoundedLog } from './bounded-log.ts';
 import { prepareDataFolder } from './data-folder.ts';
 import { lockFolder } from './folder-lock.ts';
 import { findFreePort } from './free-port.ts';
-import {
-  type Account,
-  preparePostgresHome,
-  type PostgresHome,
-  type PostgresPrograms,
-} from './postgres-home.ts';
+import { preparePostgresHome, type PostgresHome, type PostgresPrograms } from './postgres-home.ts';
 import {
   findProcessesByArguments,
   findProcessesWorkingIn,
@@ -140,12 +135,14 @@ async function readOrMakePassword(folder: string, hasCluster: boolean): Promise<
 function runInitdb(
   program: string,
   args: string[],
-  account: Account | undefined,
+  home: PostgresHome,
   signal: AbortSignal | undefined,
 ): Promise<void> {
+  const { account, folder } = home;
   return new Promise((resolve, reject) => {
     const child = spawn(program, args, {
-      cwd: '/',
+      // Where a later start looks for one that was left behind.
+      cwd: folder,
       env: childEnvironment(),
       stdio: ['ignore', 'pipe', 'pipe'],
       timeout: INITDB_TIMEOUT_MS,
@@ -200,7 +197,7 @@ async function createCluster(
       '--no-instructions',
       ...(options.durability === 'none' ? ['--no-sync'] : []),
     ];
-    await runInitdb(home.programs.initdb, args, home.account, options.signal);
+    await runInitdb(home.programs.initdb, args, home, options.signal);
     await rename(draftPath, clusterPath);
     const folder = await open(home.folder);
     await folder.sync();
@@ -220,7 +217,12 @@ const CLUSTER_IN_USE = ['lock file "postmaster.pid" already exists', 'pre-existi
  * PostgreSQL's shared memory, whose key comes from the cluster itself.
  */
 async function clearLeftover(clusterPath: string, report: (message: string) => void): Promise<void> {
-  for (const server of await findProcessesByArguments(['-D', clusterPath])) {
+  // A server changes into its cluster; whoever only names it in an argument, as pg_ctl does, is none.
+  const servers = await findProcessesByArguments(['-D', clusterPath], {
+    workingIn: [clusterPath],
+    name: 'postgres',
+  });
+  for (const server of servers) {
     await stopLeftoverProcess(server, LEFTOVER_SHUTDOWN);
     report(`stopped the PostgreSQL an earlier run left behind (process ${server.pid})`);
   }
@@ -236,7 +238,10 @@ async function clearLeftover(clusterPath: string, report: (message: string) => v
 
 /** Ends a creation that an earlier, killed gateway began, and removes what it made so far. */
 async function clearDraft(draftPath: string): Promise<void> {
-  const creators = await findProcessesByArguments([`--pgdata=${draftPath}`]);
+  const creators = await findProcessesByArguments([`--pgdata=${draftPath}`], {
+    workingIn: [dirname(draftPath), draftPath],
+    name: 'initdb',
+  });
   const helpers = await findProcessesWorkingIn(draftPath, 'postgres');
   for (const leftover of [...creators, ...helpers]) {
     await stopLeftoverProcess(leftover, [{ signal: 'SIGKILL', waitMs: 2_000 }]);

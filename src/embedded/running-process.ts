@@ -1,7 +1,9 @@
 // Looks at processes: whether a recorded one still runs, which ones work on a folder, which ports one listens on, and how
 // to end one that outlived its parent. A pid alone proves nothing, for the system hands it out again.
 import { execFile } from 'node:child_process';
+import type { Stats } from 'node:fs';
 import { readdir, readFile, readlink, stat } from 'node:fs/promises';
+import { basename } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 
@@ -118,16 +120,43 @@ function holdsArguments({ args, commandLine }: RunningProcess, wanted: readonly 
 }
 
 /**
- * The processes that were started with these arguments, one after the other. An argument that only begins or ends like
- * one of them, or that holds them as a part, is another: a server on `/x/ab`, or somebody's search for this one.
+ * The processes that were started with these arguments, one after the other, and that work in one of these very folders.
+ * An argument that only begins or ends like one of them, or that holds them as a part, is another: a server on `/x/ab`, or
+ * somebody's search for this one. And a path alone proves nothing: a folder that was moved away takes the server that
+ * works in it along, and in a container the same path is another folder.
+ * @param options.name the program's name; any when absent
+ * @returns without those of which the system does not tell where they work: they are not this user's
  */
 export async function findProcessesByArguments(
   wanted: readonly string[],
+  options: { readonly workingIn: readonly string[]; readonly name?: string },
 ): Promise<readonly RunningProcess[]> {
   // On other systems one look at all of them, then one at each that seems right.
   const pids = process.platform === 'linux' ? await listPids() : await listPidsByText(wanted.join(' '));
   const found = await Promise.all(pids.map(findRunningProcess));
-  return found.filter((each) => each !== null).filter((each) => holdsArguments(each, wanted));
+  const fitting = found
+    .filter((each) => each !== null)
+    .filter((each) => holdsArguments(each, wanted))
+    .filter(({ name }) => options.name === undefined || basename(name) === options.name);
+  const folders = await Promise.all(options.workingIn.map((folder) => stat(folder).catch(() => null)));
+  const working = await Promise.all(fitting.map(({ pid }) => statWorkingFolder(pid)));
+  return fitting.filter((_, position) =>
+    folders.some((folder) => isSameFolder(folder, working[position] ?? null)),
+  );
+}
+
+/** @returns null where the system does not tell */
+async function statWorkingFolder(pid: number): Promise<Stats | null> {
+  if (process.platform === 'linux') return stat(`/proc/${pid}/cwd`).catch(() => null);
+  const { stdout } = await promisify(execFile)('lsof', ['-a', '-p', String(pid), '-d', 'cwd', '-Fn']).catch(
+    () => ({ stdout: '' }),
+  );
+  const path = /^n(.+)$/m.exec(stdout)?.[1];
+  return path === undefined ? null : stat(path).catch(() => null);
+}
+
+function isSameFolder(one: Stats | null, other: Stats | null): boolean {
+  return one !== null && other !== null && one.ino === other.ino && one.dev === other.dev;
 }
 
 async function listPidsByText(text: string): Promise<readonly number[]> {
@@ -151,9 +180,7 @@ export async function findProcessesWorkingIn(
   if (wanted === null) return [];
   const found = await Promise.all(
     (await listPids()).map(async (pid) => {
-      const current = await stat(`/proc/${pid}/cwd`).catch(() => null);
-      if (current?.ino !== wanted.ino || current.dev !== wanted.dev) return null;
-      return findRunningProcess(pid);
+      return isSameFolder(wanted, await statWorkingFolder(pid)) ? findRunningProcess(pid) : null;
     }),
   );
   return found.filter((each) => each !== null).filter(({ name }) => name === programName);

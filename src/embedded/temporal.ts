@@ -63,8 +63,14 @@ export interface EmbeddedTemporal {
   stop(): Promise<void>;
 }
 
-async function clearLeftover(databasePath: string, report: (message: string) => void): Promise<void> {
-  for (const server of await findProcessesByArguments(['--db-filename', databasePath])) {
+async function clearLeftover(
+  databasePath: string,
+  dataDir: string,
+  report: (message: string) => void,
+): Promise<void> {
+  // Whoever calls the program, it is started in the data folder.
+  const servers = await findProcessesByArguments(['--db-filename', databasePath], { workingIn: [dataDir] });
+  for (const server of servers) {
     await stopLeftoverProcess(server, LEFTOVER_SHUTDOWN);
     report(`stopped the Temporal server an earlier run left behind (process ${server.pid})`);
   }
@@ -203,7 +209,7 @@ export async function startEmbeddedTemporal(options: EmbeddedTemporalOptions): P
   try {
     const databasePath = join(folder, 'temporal.sqlite');
     const pidPath = join(folder, 'pid');
-    await clearLeftover(databasePath, report);
+    await clearLeftover(databasePath, dataDir, report);
     const firstStartSucceeded = await guardFirstStart(databasePath);
     const { server, port, uiPort } = await runServer(options, databasePath, pidPath);
     await firstStartSucceeded();

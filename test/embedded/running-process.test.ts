@@ -1,5 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 
 import { afterEach, describe, expect, it } from '@jest/globals';
 
@@ -44,7 +47,7 @@ describe('findProcessesByArguments', () => {
     const folder = '/x/server-of-folder-a';
     const code = 'echo ready; while :; do sleep 0.05; done';
     const start = async (...args: string[]) => {
-      const child = spawn('/bin/sh', ['-c', code, 'sh', ...args]);
+      const child = spawn('/bin/sh', ['-c', code, 'sh', ...args], { cwd: tmpdir() });
       children.push(child);
       await once(child.stdout, 'data');
       return child.pid!;
@@ -56,8 +59,32 @@ describe('findProcessesByArguments', () => {
     // Somebody who looks for the server, and a shell that is told to run one.
     await start(` -D ${folder} -c `);
     await start(`exec postgres -D ${folder} -c port=4`);
-    const found = await findProcessesByArguments(['-D', folder]);
+    const found = await findProcessesByArguments(['-D', folder], { workingIn: [tmpdir()] });
     expect(found.map((each) => each.pid)).toEqual([pid]);
+    expect(
+      await findProcessesByArguments(['-D', folder], { workingIn: [tmpdir()], name: 'postgres' }),
+    ).toEqual([]);
+  });
+
+  it('finds none that works in another folder, though that once had this path', async () => {
+    const parent = await mkdtemp(join(tmpdir(), 'moved-'));
+    try {
+      const [path, movedTo] = [join(parent, 'data'), join(parent, 'data-old')];
+      await mkdir(path);
+      const code = 'echo ready; while :; do sleep 0.05; done';
+      const child = spawn('/bin/sh', ['-c', code, 'sh', '-D', path], { cwd: path });
+      children.push(child);
+      await once(child.stdout, 'data');
+      const find = async (folder: string) =>
+        (await findProcessesByArguments(['-D', path], { workingIn: [folder] })).map(({ pid }) => pid);
+      expect(await find(path)).toEqual([child.pid]);
+      await rename(path, movedTo);
+      await mkdir(path);
+      expect(await find(path)).toEqual([]);
+      expect(await find(movedTo)).toEqual([child.pid]);
+    } finally {
+      await rm(parent, { recursive: true });
+    }
   });
 });
 
