@@ -6,6 +6,7 @@ import { AppAuthenticator } from '../services/authenticate-app.ts';
 import { AppRateLimiter, CodeGuessingGuard } from '../services/rate-limits.ts';
 import { AppUseRecorder } from '../services/record-app-use.ts';
 import { HealthChecker } from '../services/check-health.ts';
+import { monotonicMs } from '../timing/monotonic.ts';
 import type { HttpDeps, RouteDeps } from './deps.ts';
 import { renderErrors } from './error-response.ts';
 import { guard } from './guard.ts';
@@ -39,6 +40,7 @@ const ADMISSION = { maxAtOnce: 10, maxWaiting: 500, maxWaitMs: 1500 };
  */
 export function createApp(deps: HttpDeps, listener: Listener = 'all'): Koa<RequestState> {
   const app = new Koa<RequestState>();
+  const nowMs = deps.monotonicMs ?? monotonicMs;
   let openApiText: string | null = null;
   const inFlightLimit = new InFlightLimit({
     max: deps.maxInFlight,
@@ -48,13 +50,13 @@ export function createApp(deps: HttpDeps, listener: Listener = 'all'): Koa<Reque
   const routeDeps: RouteDeps = {
     ...deps,
     onBegun: (afterMs) => inFlightLimit.observeBeginning(afterMs),
-    healthChecker: new HealthChecker(deps.health, deps.clock),
-    guessing: new CodeGuessingGuard(deps.clock),
+    healthChecker: new HealthChecker(deps.health, nowMs),
+    guessing: new CodeGuessingGuard(nowMs),
     openApiText: () => (openApiText ??= JSON.stringify(createOpenApiDocument(ROUTES, deps.version))),
   };
   const authenticator = new AppAuthenticator(deps);
   const recorder = new AppUseRecorder(deps);
-  const rateLimiter = deps.appRateLimiter ?? new AppRateLimiter(deps.clock);
+  const rateLimiter = deps.appRateLimiter ?? new AppRateLimiter(nowMs);
   const pass: HttpMiddleware = (_ctx, next) => next();
   const admission = new Admission(ADMISSION);
   const readBytes = rawBody();

@@ -7,12 +7,15 @@ import type { AuthenticateAppDeps } from '../services/authenticate-app.ts';
 import type { HealthChecker, HealthProbes } from '../services/check-health.ts';
 import type { AppRateLimiter, CodeGuessingGuard } from '../services/rate-limits.ts';
 import type { VerifyCouponDeps } from '../services/verify-coupon.ts';
+import type { MonotonicMs } from '../timing/monotonic.ts';
 
 export interface HttpDeps extends VerifyCouponDeps, AuthenticateAppDeps {
   /** For what people read: its pool is not the tills'. */
   readonly officeDb: HttpDeps['db'];
-  /** This process's own time: for rates and for what people read, never for what a signed request may do. */
+  /** This process's own time of day: for what people read, never for what a signed request may do. */
   readonly clock: Clock;
+  /** For rates and kept health; the machine's when absent. */
+  readonly monotonicMs?: MonotonicMs;
   readonly metrics: Metrics;
   readonly douyin: Douyin;
   readonly shortLinks: ShortLinks;

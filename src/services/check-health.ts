@@ -1,5 +1,5 @@
 // Says whether this process can do its work: what it needs, asked at most once a second however often it is asked.
-import type { Clock } from '../ports/clock.ts';
+import type { MonotonicMs } from '../timing/monotonic.ts';
 
 const CHECK_TIMEOUT_MS = 2_000;
 const KEPT_MS = 1_000;
@@ -25,16 +25,16 @@ export interface Health {
 
 export class HealthChecker {
   readonly #probes: HealthProbes;
-  readonly #clock: Clock;
+  readonly #monotonicMs: MonotonicMs;
   #latest: { readonly atMs: number; readonly health: Promise<Health> } | null = null;
 
-  constructor(probes: HealthProbes, clock: Clock) {
+  constructor(probes: HealthProbes, monotonicMs: MonotonicMs) {
     this.#probes = probes;
-    this.#clock = clock;
+    this.#monotonicMs = monotonicMs;
   }
 
   async check(): Promise<Health> {
-    const nowMs = this.#clock.now().getTime();
+    const nowMs = this.#monotonicMs();
     if (!this.#latest || nowMs - this.#latest.atMs >= KEPT_MS) {
       this.#latest = { atMs: nowMs, health: this.#ask() };
     }

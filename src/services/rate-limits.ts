@@ -3,7 +3,7 @@
 import { LRUCache } from 'lru-cache';
 import type { VerifyMode } from '../domain/coupon.ts';
 import { AppError } from '../domain/errors.ts';
-import type { Clock } from '../ports/clock.ts';
+import type { MonotonicMs } from '../timing/monotonic.ts';
 import { withinTime } from '../timing/within-time.ts';
 
 const MAX_COUNTED = 10_000;
@@ -70,11 +70,11 @@ export const APP_RATE: Window = { limit: 3000, windowMs: 10_000 };
 
 /** Limits each app's requests. */
 export class AppRateLimiter {
-  readonly #clock: Clock;
+  readonly #monotonicMs: MonotonicMs;
   readonly #counter: WindowCounter;
 
-  constructor(clock: Clock, window: Window = APP_RATE) {
-    this.#clock = clock;
+  constructor(monotonicMs: MonotonicMs, window: Window = APP_RATE) {
+    this.#monotonicMs = monotonicMs;
     this.#counter = new WindowCounter(window);
   }
 
@@ -84,7 +84,7 @@ export class AppRateLimiter {
    *   the app's
    */
   take(appId: number): RateState & { readonly isAllowed: boolean; readonly giveBack: () => void } {
-    const nowMs = this.#clock.now().getTime();
+    const nowMs = this.#monotonicMs();
     const key = String(appId);
     const isAllowed = !this.#counter.isFull(key, nowMs);
     const giveBack = isAllowed ? this.#counter.add(key, nowMs) : () => undefined;
@@ -127,13 +127,13 @@ interface Trials {
  * unknown, the others wait for one of them to end.
  */
 export class CodeGuessingGuard {
-  readonly #clock: Clock;
+  readonly #monotonicMs: MonotonicMs;
   readonly #placeWaitMs: number;
   readonly #unknown = new LRUCache<string, UnknownCodes>({ max: MAX_COUNTED });
   readonly #trials = new Map<string, Trials>();
 
-  constructor(clock: Clock, placeWaitMs = PLACE_WAIT_MS) {
-    this.#clock = clock;
+  constructor(monotonicMs: MonotonicMs, placeWaitMs = PLACE_WAIT_MS) {
+    this.#monotonicMs = monotonicMs;
     this.#placeWaitMs = placeWaitMs;
   }
 
@@ -172,7 +172,7 @@ export class CodeGuessingGuard {
    * @returns false if the caller is stopped, or all places are taken
    */
   #begin(key: string, code: string): boolean {
-    const { codes } = this.#current(key, this.#clock.now().getTime());
+    const { codes } = this.#current(key, this.#monotonicMs());
     const trials = this.#trials.get(key);
     const undecided = [...(trials?.requests.keys() ?? [])].filter(
       (each) => each !== code && !codes.has(each),
@@ -222,14 +222,14 @@ export class CodeGuessingGuard {
 
   /** @returns null unless the key is stopped */
   #stoppedForSeconds(key: string): number | null {
-    const nowMs = this.#clock.now().getTime();
+    const nowMs = this.#monotonicMs();
     const { codes, startedAtMs } = this.#current(key, nowMs);
     if (codes.size < UNKNOWN_CODES.limit) return null;
     return Math.max(1, Math.ceil((startedAtMs + UNKNOWN_CODES.windowMs - nowMs) / 1000));
   }
 
   #count(key: string, code: string): void {
-    const current = this.#current(key, this.#clock.now().getTime());
+    const current = this.#current(key, this.#monotonicMs());
     current.codes.add(code);
     this.#unknown.set(key, current);
   }

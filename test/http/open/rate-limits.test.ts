@@ -28,11 +28,11 @@ afterAll(() => harness.close());
 
 /** A gateway whose time the test turns; what signed requests are judged by is the database's. */
 async function serveWithClock(limit: number): Promise<{ server: HttpGateway; turn: (ms: number) => void }> {
-  let nowMs = Date.now();
-  const clock = { now: () => new Date(nowMs) };
-  const appRateLimiter = new AppRateLimiter(clock, { limit, windowMs: 10_000 });
+  let nowMs = 0;
+  const monotonicMs = () => nowMs;
+  const appRateLimiter = new AppRateLimiter(monotonicMs, { limit, windowMs: 10_000 });
   return {
-    server: await serveHttp(harness, { clock, appRateLimiter }),
+    server: await serveHttp(harness, { monotonicMs, appRateLimiter }),
     turn: (ms) => void (nowMs += ms),
   };
 }
