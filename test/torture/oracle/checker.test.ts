@@ -412,6 +412,10 @@ describe('check', () => {
       effects: [effect(), effect({ sequence: 2, kind: 'cancelled', at_ms: 1600 })],
       events: [event('verify_sent', 1300), event('found_not_redeemed', 41_600)],
     })],
+    ['used by another system of the same Douyin app, in our store, while ours was in doubt', ledgers({
+      truths: [truth({ effect: 'none' })],
+      effects: [effect({ verified_by: 'other_app', verify_token: null })],
+    })],
     ['used, cancelled in Douyin’s app, and used again', ledgers({
       effects: [atTill(), atTill({ kind: 'cancelled', at_ms: 600 }), effect()],
     })],
@@ -430,6 +434,9 @@ describe('check', () => {
     })],
     ['double', 'one redemption claimed by two rows without ids', twoTills([row({ verify_id: '' }), row({ ...second, douyin_verify_token: 'douyin-1', certificate_id: 'certificate-1', verify_id: '' })], { effects: [effect()] })],
     ['double', 'one verify id claimed by two rows', twoTills([row(), row({ ...second, verify_id: 'use-1' })])],
+    ['double', 'a success by the use of another system, made before ours was sent', ledgers({
+      effects: [effect({ verified_by: 'other_app', verify_token: null, at_ms: -9000 })],
+    })],
     ['double', 'a success that Douyin did not redeem', ledgers(nothingRedeemed)],
     ['double', 'one meal paid with two coupons of its order', twoTills([row(), row({ ...second, order_id: 'order-1', first_sent_at: '1970-01-01T00:00:01.500Z' })], {
       orders: [order({ certificateIds: ['certificate-1', 'certificate-2'] })],

@@ -36,7 +36,7 @@ export function matchSuccesses({ rows }: Ledgers, index: LedgerIndex): Matching 
   for (const row of successes.filter(({ verify_id }) => verify_id !== '')) {
     const effect = index.effectByVerifyId.get(row.verify_id);
     const other = effect && ownerOf.get(effect.verify_id);
-    if (effect?.verified_by !== 'api')
+    if (!effect || (effect.verified_by !== 'api' && !isTwinOfOurs(effect, row)))
       withoutRedemption.push({ row, why: `${row.verify_id} is no redemption of ours` });
     else if (other) withoutRedemption.push({ row, why: `${row.verify_id} is claimed by ${name(other)} too` });
     else own(row, effect);
@@ -57,6 +57,22 @@ export function matchSuccesses({ rows }: Ledgers, index: LedgerIndex): Matching 
     else withoutRedemption.push({ row, why: 'Douyin redeemed nothing for it' });
   }
   return { ownerOf, withoutRedemption, creditedToTheOther };
+}
+
+/** Douyin's times are whole seconds, and the gateway allows for as much between its machines. Milliseconds. */
+const BEFORE_FIRST_SEND_MS = 5000;
+
+/**
+ * Made by another system with the same Douyin app, in the same store, while ours was in doubt: nothing that Douyin tells
+ * sets it apart from ours.
+ */
+function isTwinOfOurs(effect: Effect, row: GatewayRow): boolean {
+  return (
+    effect.verified_by === 'other_app' &&
+    effect.poi_id === row.poi_id &&
+    effect.at_ms >= Date.parse(row.first_sent_at ?? '') - BEFORE_FIRST_SEND_MS &&
+    effect.at_ms <= Date.parse(row.settled_at ?? '')
+  );
 }
 
 export function isSameCoupon(effect: Effect, row: GatewayRow): boolean {
