@@ -41,6 +41,7 @@ function readRequest(route: Route, ctx: HttpContext): RouteRequest<Surface, unkn
     caller: callerOf(route, ctx),
     requestId: ctx.state.requestId,
     receivedAtMs: ctx.state.receivedAtMs,
+    bodyTookMs: (ctx.state.bodyReadAtMs ?? ctx.state.receivedAtMs) - ctx.state.receivedAtMs,
     language,
   };
 }

@@ -8,6 +8,8 @@ export interface RequestState {
   /** When it arrived, by the process's clock that only runs forward, milliseconds. */
   receivedAtMs: number;
   language: Language;
+  /** When its body had been read, by the same clock: until then its line decides how long it takes. The open surface's. */
+  bodyReadAtMs?: number;
   /** The open surface's: the body's exact bytes; empty when there is none. */
   rawBody?: Buffer;
   /** The matched route's path pattern: the path itself may hold a token. */

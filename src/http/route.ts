@@ -20,8 +20,10 @@ export interface RouteRequest<S extends Surface, P, Q, B> {
   readonly body: B;
   readonly caller: CallerBySurface[S];
   readonly requestId: string;
-  /** By the process's clock that only runs forward, milliseconds. */
+  /** When its head arrived, by the process’s clock that only runs forward, milliseconds. */
   readonly receivedAtMs: number;
+  /** How long its body took to come in, milliseconds: its line's time, not ours. */
+  readonly bodyTookMs: number;
   readonly language: Language;
 }
 

@@ -25,6 +25,7 @@ export function rawBody(maxBodies = MAX_BODIES): HttpMiddleware {
     }
     try {
       ctx.state.rawBody = await readBody(ctx);
+      ctx.state.bodyReadAtMs = performance.now();
     } finally {
       reading.delete(ctx.req);
     }

@@ -102,7 +102,7 @@ export const verifyCouponRoute = defineRoute({
   isLimitedInFlight: true,
   takesNonce: true,
   answersFromRow: true,
-  async handler(deps, { body, caller, requestId, receivedAtMs, language }) {
+  async handler(deps, { body, caller, requestId, receivedAtMs, bodyTookMs, language }) {
     requirePoiAllowed(caller.app, body.poi_id);
     const coupon = readCoupon(body);
     const verifyToken = body.verify_token ?? null;
@@ -111,7 +111,12 @@ export const verifyCouponRoute = defineRoute({
       { appId: caller.app.id, poiId: body.poi_id, mode: coupon.mode, code: coupon.requestValue },
       () =>
         verifyCoupon(
-          { ...deps, runner: watched.runner },
+          {
+            ...deps,
+            runner: watched.runner,
+            // The till's deadline counts from the head; a slow line is no load of ours.
+            onBegun: (afterMs) => deps.onBegun?.(afterMs - bodyTookMs),
+          },
           {
             app: caller.app,
             nonce: caller.takeNonce(),
