@@ -59,8 +59,6 @@ export async function run(context: ProcessContext): Promise<void> {
       const host = environment.INTERNAL_HOST ?? '127.0.0.1';
       await refuseBusyPort(host, 'INTERNAL_PORT', environment.INTERNAL_PORT, patienceMs);
     }
-    // While the servers come up: the API and the worker need it next.
-    const bundled = keepBundle(dataDir);
     const embedded = await startEmbedded(context, environment, dataDir, parts, report);
     const env = { ...context.env, ...embedded.env };
     const config = loadConfig(env);
@@ -68,7 +66,8 @@ export async function run(context: ProcessContext): Promise<void> {
     report('preparing the database and Temporal');
     await migrate(config, createLogger({ ...config.log, level: 'warn', process: 'start' }), context.stop);
 
-    await bundled;
+    // Not while the servers come up: bundling holds this process for seconds, and its time-outs would strike.
+    await keepBundle(dataDir);
 
     report('starting the API and a worker');
     const api = superviseChild('api', env, hold, logger, context.stop);

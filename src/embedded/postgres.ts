@@ -253,8 +253,12 @@ function connectionUrl(port: number, password: string, databaseName: string): st
   return `postgres://${SUPERUSER}:${password}@127.0.0.1:${port}/${encodeURIComponent(databaseName)}`;
 }
 
-async function withClient<T>(url: string, use: (client: pg.Client) => Promise<T>): Promise<T> {
-  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: CONNECT_TIMEOUT_MS });
+async function withClient<T>(
+  url: string,
+  use: (client: pg.Client) => Promise<T>,
+  connectionTimeoutMillis = CONNECT_TIMEOUT_MS,
+): Promise<T> {
+  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis });
   // A cut connection also rejects the query in hand; without a listener it would end the process.
   client.on('error', () => undefined);
   await client.connect();
@@ -295,10 +299,12 @@ async function answers(url: string): Promise<boolean> {
 }
 
 async function ensureDatabase(url: string, databaseName: string): Promise<void> {
-  await withClient(url, async (client) => {
+  const ensure = async (client: pg.Client) => {
     const found = await client.query('select 1 from pg_database where datname = $1', [databaseName]);
     if (found.rowCount === 0) await client.query(`create database ${client.escapeIdentifier(databaseName)}`);
-  });
+  };
+  // Asked once, of a server that has answered: only a busy machine makes it wait.
+  await withClient(url, ensure, START_TIMEOUT_MS);
 }
 
 async function runServer(
