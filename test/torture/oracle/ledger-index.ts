@@ -153,12 +153,12 @@ export function verdictsOf(row: GatewayRow, index: LedgerIndex): readonly RowEve
   return (index.eventsByRowId.get(row.id) ?? []).filter(({ kind }) => VERDICTS.has(kind));
 }
 
-/** Whether people had given the customer this use back before Douyin's word that there was none ended the record. */
+/** Whether people had given the customer this use back before Douyin's word ended the record without it. */
 export function wasTakenBackBeforeVerdict(effect: Effect, row: GatewayRow, index: LedgerIndex): boolean {
   const undoneAtMs = index.undoneAtMs.get(effect.verify_id);
   return (
     undoneAtMs !== undefined &&
-    row.verify_status === 'failed' &&
+    row.verify_id !== effect.verify_id &&
     verdictsOf(row, index).some(({ kind, at_ms }) => kind !== 'resolved' && at_ms >= undoneAtMs)
   );
 }

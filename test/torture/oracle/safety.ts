@@ -204,7 +204,7 @@ function afterTakenBack(effect: Effect, index: LedgerIndex, matching: Matching):
   const row = (index.rowsByDouyinToken.get(token) ?? []).find((one) =>
     wasTakenBackBeforeVerdict(effect, one, index),
   );
-  return row ? `then ${name(row)} ended as failed` : null;
+  return row ? `then ${name(row)} ended as ${row.verify_status}` : null;
 }
 
 /** Whether an operator said, after it had happened, that it had not: a person's mistake. */
