@@ -106,6 +106,25 @@ const LOOK_UP_ENDS = {
   },
 } as const satisfies Record<Extract<Settlement, { by: 'look_up'; verdict: 'refused' }>['reason'], Values>;
 
+/** As before a coupon was chosen: what is no longer to be verified explains nothing, and names nobody's coupon. */
+export const NO_COUPON: Values = {
+  encryptedCode: '',
+  certificateId: '',
+  couponStatus: '',
+  originCode: '',
+  expireTime: null,
+  productId: '',
+  productName: '',
+  skuId: '',
+  skuName: '',
+  sourceOrderId: '',
+  payAmount: 0,
+  isAmountKnown: null,
+  discountAmount: 0,
+  isTimesCard: false,
+  timesUsedBefore: null,
+};
+
 export function couponValues(coupon: PreparedCoupon): Values {
   return {
     encryptedCode: coupon.encryptedCode,

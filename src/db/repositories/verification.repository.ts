@@ -29,7 +29,14 @@ import {
 } from '../../domain/verification.ts';
 import { VerificationEntity, type VerificationRow } from '../entities/verification.entity.ts';
 import { assignments, queryRows, readRows } from '../rows.ts';
-import { couponValues, detailsOf, learn, settlementValues, type Values } from './verification-columns.ts';
+import {
+  couponValues,
+  detailsOf,
+  learn,
+  NO_COUPON,
+  settlementValues,
+  type Values,
+} from './verification-columns.ts';
 import { conditionOf, GUARD_CONTEXT_COLUMNS } from './verification-conditions.ts';
 import { claimNonce, type NonceClaim } from './nonce.repository.ts';
 
@@ -240,6 +247,7 @@ export class VerificationRepository {
     const values: Values = {
       round: key.round + 1,
       roundKey: opened.roundKey,
+      ...(firstStepOf(opened.mode) === 'prepared' ? {} : NO_COUPON),
       encryptedData: '',
       roundStartedAt: this.#before(opened.waitedMs),
       reason: '',
@@ -287,7 +295,7 @@ export class VerificationRepository {
 
   /** Forgets the prepared coupon, so that it is prepared anew. */
   async discardPrepared(key: RoundKey): Promise<Verification | null> {
-    const values: Values = { douyinVerifyToken: '', orderClaim: null, certificateClaim: null };
+    const values: Values = { ...NO_COUPON, douyinVerifyToken: '', orderClaim: null, certificateClaim: null };
     return this.#transition('discard_prepared', key, NEVER_SENT, values, {});
   }
 

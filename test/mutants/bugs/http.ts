@@ -154,8 +154,8 @@ export const HTTP_BUGS: readonly Mutant[] = [
     AUTH_TESTS,
     'a nonce is not spent by a request that is refused before its row',
     OPEN_AUTH,
-    'if (options.takesNonce && !isNonceTaken) await',
-    'if (options.takesNonce && isNonceTaken) await',
+    'if (isNonceTaken) throw err;',
+    'if (isNonceTaken || options.takesNonce) throw err;',
   ),
   mutantOf(
     ['test/http/open/rate-limits.test.ts'],

@@ -77,8 +77,8 @@ export const SERVICE_BUGS: readonly Mutant[] = [
     RATE_TESTS,
     'an app’s requests are not counted',
     RATES,
-    'if (isAllowed) this.#counter.add(key, nowMs);',
-    '',
+    'const giveBack = isAllowed ? this.#counter.add(key, nowMs) : () => undefined;',
+    'const giveBack = () => undefined;',
   ),
   mutantOf(
     RATE_TESTS,
