@@ -151,7 +151,7 @@ export const HTTP_BUGS: readonly Mutant[] = [
     'if (options.takesNonce && isNonceTaken) await',
   ),
   mutantOf(
-    AUTH_TESTS,
+    ['test/http/open/rate-limits.test.ts'],
     'a nonce is not spent by a request that is refused before its row',
     OPEN_AUTH,
     'if (isNonceTaken) throw err;',
