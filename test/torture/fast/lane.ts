@@ -85,7 +85,8 @@ function seedDatabase(orm: MikroORM, apps: readonly VerifierApp[]): SeedDatabase
     },
     async listResolvedBy() {
       const rows = await query(
-        `select verification_id || ' ' || (details ->> 'actor') as word from verification_events where kind = 'resolved'`,
+        `select concat_ws(' ', verification_id, details ->> 'actor', details ->> 'verify_status') as word
+         from verification_events where kind = 'resolved'`,
       );
       return new Set(rows.map(({ word }) => String(word)));
     },

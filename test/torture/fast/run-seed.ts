@@ -393,7 +393,7 @@ async function readResolutions(operators: Operators, database: SeedDatabase): Pr
   const resolvedBy = await database.listResolvedBy();
   return operators.words.map(({ actor, ...word }) => ({
     ...word,
-    isAccepted: resolvedBy.has(`${word.verificationId} ${actor}`),
+    isAccepted: resolvedBy.has(`${word.verificationId} ${actor} ${word.verifyStatus}`),
   }));
 }
 

@@ -133,13 +133,14 @@ export async function readResolutions(
   readonly resolutions: readonly Resolution[];
   readonly byWay: Readonly<Record<'api' | 'temporal', DecisionCount>>;
 }> {
-  const events = await system.query<{ id: number; actor: string; atMs: number }>(
-    `select verification_id::int as id, details ->> 'actor' as actor,
+  const events = await system.query<{ word: string; atMs: number }>(
+    `select concat_ws(' ', verification_id, details ->> 'actor', details ->> 'verify_status') as word,
        (extract(epoch from happened_at) * 1000)::float8 as "atMs"
      from verification_events where kind = 'resolved'`,
   );
-  const takenAtMs = new Map(events.map(({ id, actor, atMs }) => [`${id} ${actor}`, atMs]));
-  const keyOf = ({ verificationId, actor }: Decision) => `${verificationId} ${actor}`;
+  const takenAtMs = new Map(events.map(({ word, atMs }) => [word, atMs]));
+  const keyOf = ({ verificationId, actor, verifyStatus }: Decision) =>
+    `${verificationId} ${actor} ${verifyStatus}`;
   const resolutions = decisions.map((decision) => ({
     verificationId: decision.verificationId,
     verifyStatus: decision.verifyStatus,
